@@ -1,0 +1,193 @@
+"""Engines and the two kinds of session: reads on AUTOCOMMIT, writes in one transaction.
+
+On SQLite every write transaction begins IMMEDIATE behind a first-in-first-out lock, because deferred
+transactions fail under concurrent read-then-write whatever the busy timeout; a second process on the same
+file is refused. On PostgreSQL writes run at READ COMMITTED.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Executable, RowMapping, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+write_in_progress: ContextVar[bool] = ContextVar("write_in_progress", default=False)
+"""True inside a write transaction: network calls look at it and refuse."""
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class DatabaseInUse(RuntimeError):
+    """Another process has this SQLite file open."""
+
+
+class ReadSession:
+    """A connection for queries. Rows come back as mappings by column name."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.connection.dialect.name
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[RowMapping]:
+        """Return all rows of a query."""
+        return (await self.connection.execute(statement, params)).mappings().all()
+
+    async def row(self, statement: Executable, params: Params = None) -> RowMapping | None:
+        """Return the first row of a query, or None."""
+        return (await self.connection.execute(statement, params)).mappings().first()
+
+    async def scalar(self, statement: Executable, params: Params = None) -> Any:
+        """Return the first column of the first row, or None."""
+        return (await self.connection.execute(statement, params)).scalar()
+
+    async def stream(self, statement: Executable, params: Params = None) -> AsyncIterator[RowMapping]:
+        """Yield rows without holding them all in memory."""
+        async with self.connection.stream(statement, params) as result:
+            async for row in result.mappings():
+                yield row
+
+
+class WriteSession(ReadSession):
+    """A connection inside one transaction, which its owner commits; feature code never does."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self._after_commit: list[Callable[[], None]] = []
+
+    async def execute(self, statement: Executable, params: Params = None) -> int:
+        """Run a statement that changes rows and return how many it changed."""
+        return (await self.connection.execute(statement, params)).rowcount
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once the transaction has committed; never after a rollback."""
+        if callback not in self._after_commit:
+            self._after_commit.append(callback)
+
+    def run_after_commit(self) -> None:
+        """Run the callbacks; the owner of the transaction calls this after its commit."""
+        for callback in self._after_commit:
+            callback()
+
+
+class Database:
+    """One store of one service.
+
+    ``url`` is ``sqlite+aiosqlite:///path`` or ``postgresql+asyncpg://…``. ``pool_size`` bounds open
+    connections; ``command_timeout_s`` bounds each statement on the client's side, so that a hung connection
+    is noticed too.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 32, command_timeout_s: float = 5.0, synchronous: str = "FULL"
+    ) -> None:
+        self.url = make_url(url)
+        self.dialect = self.url.get_backend_name()
+        self._lock_file: IO[bytes] | None = None
+        self._writer_queue: asyncio.Lock | None = None
+        if self.dialect == "sqlite":
+            self._hold_file()
+            self._writer_queue = asyncio.Lock()
+            self._writer = _sqlite_engine(url, 1, synchronous)
+            self._reader = _sqlite_engine(url, min(pool_size, 8), synchronous)
+            event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+        else:
+            options = {"command_timeout": command_timeout_s, "server_settings": {"application_name": "feidi"}}
+            self._writer = create_async_engine(
+                url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args=options
+            )
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _hold_file(self) -> None:
+        """Take an advisory lock beside the file, so that a second process is refused with a clear word."""
+        if not self.url.database or self.url.database == ":memory:":
+            raise ValueError("Feidi needs a SQLite file, not an in-memory database")
+        path = Path(self.url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_file = open(f"{path}.lock", "ab")  # noqa: SIM115, PTH123
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock_file.close()
+            raise DatabaseInUse(f"{path.name} is open in another process (pid {os.getpid()} refused)") from None
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """Open a session for queries; each statement sees the latest committed state."""
+        async with self._reader.connect() as connection:
+            yield ReadSession(connection)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[ReadSession]:
+        """Open a session whose queries all see one and the same committed state."""
+        if self.dialect == "sqlite":
+            async with self._reader.connect() as connection:
+                await connection.exec_driver_sql("BEGIN")
+                try:
+                    yield ReadSession(connection)
+                finally:
+                    await connection.exec_driver_sql("ROLLBACK")
+            return
+        engine = self._writer.execution_options(isolation_level="REPEATABLE READ")
+        async with engine.connect() as connection, connection.begin():
+            yield ReadSession(connection)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """Open a session inside one transaction: it commits at the end of the block, or rolls back."""
+        async with self._turn(), self._writer.connect() as connection:
+            token = write_in_progress.set(True)
+            try:
+                async with connection.begin():
+                    session = WriteSession(connection)
+                    yield session
+            finally:
+                write_in_progress.reset(token)
+        session.run_after_commit()
+
+    def _turn(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        return self._writer_queue or contextlib.nullcontext()
+
+    async def dispose(self) -> None:
+        """Close every connection and release the file."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+        if self._lock_file is not None:
+            self._lock_file.close()
+
+
+def _sqlite_engine(url: str, pool_size: int, synchronous: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=30, skip_autocommit_rollback=True
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA synchronous={synchronous}"):
+            cursor.execute(pragma)
+        cursor.close()
+
+    return engine
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
