@@ -50,8 +50,6 @@ def _events(metadata: MetaData) -> Table:
         ),
         Index("ix_events_subject_id", "subject_id", "sequence"),
         Index("ix_events_root_id", "root_id", "sequence"),
-        Index("ix_events_type", "type", "sequence"),
-        Index("ix_events_recorded_at", "recorded_at"),
     )
 
 
