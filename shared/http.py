@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from shared.db.engine import write_in_progress
-from shared.identity import request_context
+from shared.context import request_context, write_in_progress
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})

@@ -1,6 +1,5 @@
-"""Who is calling, and under which request: known to every layer, decided by ``shared.web``."""
+"""Who is calling: known to every layer, decided by ``shared.web``."""
 
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -28,14 +27,3 @@ class Principal:
 
 SYSTEM = Principal("system", "system", None, frozenset(), sees_network=True)
 """The service itself, acting on a timer or while loading data."""
-
-
-@dataclass(frozen=True)
-class RequestContext:
-    """What ties log lines, events and audit records of one request together."""
-
-    request_id: str
-    traceparent: str | None = None
-
-
-request_context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from shared.identity import request_context
+from shared.context import request_context
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:

