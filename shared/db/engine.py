@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.context import write_in_progress
+from shared.db.signal import Signal
 
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -66,9 +67,14 @@ class ReadSession:
 class WriteSession(ReadSession):
     """A connection inside one transaction, which its owner commits; feature code never does."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
         super().__init__(connection)
+        self.database = database
         self._after_commit: list[Callable[[], None]] = []
+
+    def savepoint(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Return a block that rolls back alone when it raises; the transaction stays usable."""
+        return self.connection.begin_nested()
 
     async def execute(self, statement: Executable, params: Params = None) -> int:
         """Run a statement that changes rows and return how many it changed."""
@@ -98,6 +104,7 @@ class Database:
     ) -> None:
         self.url = make_url(url)
         self.dialect = self.url.get_backend_name()
+        self._signals: dict[str, Signal] = {}
         self._lock_file: IO[bytes] | None = None
         self._writer_queue: asyncio.Lock | None = None
         if self.dialect == "sqlite":
@@ -112,6 +119,10 @@ class Database:
                 url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args=options
             )
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+
+    def signal(self, name: str) -> Signal:
+        """Return the signal of this name, shared by everything in this process that uses this store."""
+        return self._signals.setdefault(name, Signal())
 
     def _hold_file(self) -> None:
         """Take an advisory lock beside the file, so that a second process is refused with a clear word."""
@@ -154,7 +165,7 @@ class Database:
             token = write_in_progress.set(True)
             try:
                 async with connection.begin():
-                    session = WriteSession(connection)
+                    session = WriteSession(connection, self)
                     yield session
             finally:
                 write_in_progress.reset(token)
