@@ -1,0 +1,207 @@
+"""The two policies an operation can have: ``Reads(scope)`` and ``Writes(scope)``.
+
+Each is a dependency that authenticates, checks the scope and hands the handler what it needs to answer. An
+operation with neither must be marked ``PUBLIC``; the factory refuses to start otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from shared.context import request_context
+from shared.db.engine import ReadSession, WriteSession
+from shared.db.keyset import ListQuery, ListSpec, Page, parse_list_query
+from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
+from shared.identity import Principal
+from shared.web.auth import bearer_of, require_scope
+from shared.web.idempotency import IdempotentTransaction, StoredResponse
+from shared.web.state import ServiceState, state_of
+
+PUBLIC = {"x-public": True}
+"""``openapi_extra`` of an operation that needs no credential."""
+
+JSON = "application/json"
+
+
+class Access:
+    """A verified request: the caller and the service's parts."""
+
+    def __init__(self, request: Request, state: ServiceState, principal: Principal) -> None:
+        self.request = request
+        self.state = state
+        self.principal = principal
+
+
+class ReadAccess(Access):
+    """What a reading handler works with."""
+
+    def session(self) -> AbstractAsyncContextManager[ReadSession]:
+        """Open a read session."""
+        return self.state.database.read()
+
+    def list_query(self, spec: ListSpec) -> ListQuery:
+        """Parse this request's query parameters against the list's specification."""
+        caller = self.principal.organisation_id or self.principal.id
+        return parse_list_query(spec, self.request.query_params.multi_items(), caller)
+
+    def item(self, record: BaseModel, version: int | None = None) -> Response:
+        """Answer one record, or 304 when the caller already has this version."""
+        headers = {"Cache-Control": "private, no-cache", **self.state.data_age()}
+        if version is not None:
+            headers["ETag"] = etag = f'"{version}"'
+            known = self.request.headers.get("if-none-match")
+            if known is not None and (known.strip() == "*" or etag in _etags(known)):
+                return Response(status_code=304, headers=headers)
+        return Response(to_json(record), 200, headers, JSON)
+
+    def page(self, items: Sequence[BaseModel], page: Page) -> Response:
+        """Answer one page of records with the cursor and the link of the next."""
+        document: dict[str, Any] = {
+            "items": items,
+            "next_cursor": page.next_cursor,
+            "has_more": page.next_cursor is not None,
+        }
+        if page.total is not None:
+            document["total"] = {"count": page.total.count, "relation": page.total.relation}
+        headers = {"Cache-Control": "private, no-cache", **self.state.data_age()}
+        if page.next_cursor is not None:
+            url = self.request.url.include_query_params(cursor=page.next_cursor)
+            headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return Response(to_json(document), 200, headers, JSON)
+
+
+class WriteAccess(Access):
+    """What a writing handler works with: ``async with access as tx`` is the request's one transaction.
+
+    Inside the block call exactly one of ``created``, ``updated``, ``deleted`` or ``reply``; the answer is
+    stored under the request's Idempotency-Key in the same commit.
+    """
+
+    def __init__(self, request: Request, state: ServiceState, principal: Principal) -> None:
+        super().__init__(request, state, principal)
+        self._unit: IdempotentTransaction | None = None
+        self._answer: StoredResponse | None = None
+
+    async def __aenter__(self) -> WriteSession:
+        body = await self.request.body()
+        self._unit = IdempotentTransaction(
+            self.state.database,
+            self.state.idempotency_keys,
+            key=self.request.headers.get("idempotency-key"),
+            caller=self.principal.id,
+            target=f"{self.request.method} {self.request.url.path}",
+            body=body + (self.request.headers.get("if-match") or "").encode(),
+        )
+        return await self._unit.begin()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        assert self._unit is not None
+        await self._unit.finish(self._answer, kind, error, traceback)
+
+    def expected_version(self) -> int:
+        """Return the version in ``If-Match``; 428 when it is missing, 412 when it is not one of ours."""
+        header = self.request.headers.get("if-match")
+        if header is None:
+            raise PreconditionRequired(
+                "Send If-Match with the ETag you last read.",
+                "请在 If-Match 中提供最近读取的 ETag。",
+                errors=[FieldError("missing_header", "is required", "必填", header="If-Match")],
+            )
+        text = header.strip().strip('"')
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or header.strip() != f'"{text}"':
+            raise PreconditionFailed("If-Match is not an ETag of this record.", "If-Match 不是该记录的 ETag。")
+        return int(text)
+
+    def created(self, record: BaseModel, *, location: str, version: int | None = None) -> Response:
+        """Answer 201 with the new record."""
+        return self.reply(201, record, version, {"Location": location})
+
+    def updated(self, record: BaseModel, *, version: int | None = None) -> Response:
+        """Answer 200 with the record as it is now."""
+        return self.reply(200, record, version)
+
+    def deleted(self) -> Response:
+        """Answer 204."""
+        return self.reply(204, None)
+
+    def reply(
+        self,
+        status: int,
+        record: BaseModel | Mapping[str, Any] | None,
+        version: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Answer with any status; the answer is what a repeated request gets too."""
+        sent = {"Cache-Control": "no-store", **(headers or {})}
+        if version is not None:
+            sent["ETag"] = f'"{version}"'
+        body = b"" if record is None else to_json(record)
+        self._answer = StoredResponse(status, sent, body)
+        return self._answer.as_response()
+
+
+class _Policy:
+    """Base of the policies: authenticate, then check the scope."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    async def _authenticate(self, request: Request) -> tuple[ServiceState, Principal]:
+        state = state_of(request)
+        principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
+        require_scope(principal, self.scope)
+        return state, principal
+
+
+class Reads(_Policy):
+    """The policy of an operation that changes nothing."""
+
+    async def __call__(self, request: Request) -> ReadAccess:
+        state, principal = await self._authenticate(request)
+        return ReadAccess(request, state, principal)
+
+
+class Writes(_Policy):
+    """The policy of an operation that changes something.
+
+    ``needs_version`` documents If-Match; ``needs_key`` makes Idempotency-Key mandatory.
+    """
+
+    def __init__(self, scope: str, *, needs_version: bool = False, needs_key: bool = False) -> None:
+        super().__init__(scope)
+        self.needs_version = needs_version
+        self.needs_key = needs_key
+
+    async def __call__(self, request: Request) -> WriteAccess:
+        state, principal = await self._authenticate(request)
+        if self.needs_key and "idempotency-key" not in request.headers:
+            raise PreconditionRequired(
+                "Send an Idempotency-Key.",
+                "请提供 Idempotency-Key。",
+                errors=[FieldError("missing_header", "is required", "必填", header="Idempotency-Key")],
+            )
+        return WriteAccess(request, state, principal)
+
+
+def check_version(current: int, expected: int) -> None:
+    """Raise a 412 that names the current ETag unless the versions agree."""
+    if current != expected:
+        raise PreconditionFailed(
+            "The record has changed since you read it.",
+            "记录在您读取之后已被修改。",
+            current_etag=f'"{current}"',
+        )
+
+
+def current_request_id() -> str:
+    """Return the id of the request being served, or an empty text outside of one."""
+    context = request_context.get()
+    return context.request_id if context else ""
+
+
+def _etags(header: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}

@@ -1,0 +1,172 @@
+"""Idempotency-Key: the answer of a write is stored in the transaction of its effect and replayed.
+
+Scope is caller, method and path; the fingerprint covers the body. Refusals have no effect and are not
+stored, so a corrected state can be retried under the same key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Response
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, delete, insert, select, text
+
+from shared import clock
+from shared.db.engine import Database, WriteSession
+from shared.db.types import UtcDateTime
+from shared.errors import Conflict, DomainError, FieldError, InvalidParameter, Unprocessable
+
+KEEP = timedelta(hours=24)
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this key has not ended yet."""
+
+    code = "idempotency_in_progress"
+    title_en = "A request with this Idempotency-Key is still running"
+    title_zh = "相同 Idempotency-Key 的请求仍在处理"
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """The key was used before with another body."""
+
+    code = "idempotency_key_reused"
+    title_en = "The Idempotency-Key was used with another body"
+    title_zh = "该 Idempotency-Key 已用于不同的请求内容"
+
+
+def idempotency_table(metadata: MetaData) -> Table:
+    """Return the table of stored answers, declared once per service on its own metadata."""
+    return Table(
+        "idempotency_keys",
+        metadata,
+        Column("scope", String(64), primary_key=True),
+        Column("fingerprint", String(64), nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("headers", Text, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+    )
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """An answer that can be sent now and replayed later, byte for byte."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def as_response(self) -> Response:
+        """Return the answer for the wire."""
+        media_type = "application/json" if self.body else None
+        return Response(self.body, self.status, dict(self.headers), media_type)
+
+
+class Replayed(DomainError):
+    """Not a refusal: carries the stored answer out of the handler to the wire."""
+
+    code = "replayed"
+    status = 200
+
+    def __init__(self, stored: StoredResponse) -> None:
+        super().__init__()
+        self.stored = StoredResponse(
+            stored.status, {**stored.headers, "Idempotency-Replayed": "true"}, stored.body
+        )
+
+
+_running: set[tuple[int, str]] = set()
+
+
+class IdempotentTransaction:
+    """One write transaction under at most one key."""
+
+    def __init__(
+        self, database: Database, table: Table, *, key: str | None, caller: str, target: str, body: bytes
+    ) -> None:
+        if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+            raise InvalidParameter(
+                "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+                "Idempotency-Key 应为 1 至 255 个可打印 ASCII 字符。",
+                errors=[FieldError("invalid_value", "is not valid", "无效", header="Idempotency-Key")],
+            )
+        self._database = database
+        self._table = table
+        self._scope = None if key is None else hashlib.sha256(f"{caller}\n{target}\n{key}".encode()).hexdigest()
+        self._fingerprint = hashlib.sha256(body).hexdigest()
+        self._context: AbstractAsyncContextManager[WriteSession] | None = None
+        self._tx: WriteSession | None = None
+
+    async def begin(self) -> WriteSession:
+        """Open the transaction, or raise the stored answer, a 409 or a 422."""
+        mark = (id(self._database), self._scope or "")
+        if self._scope is not None:
+            if mark in _running:
+                raise IdempotencyInProgress(headers={"Retry-After": "1"})
+            _running.add(mark)
+        try:
+            self._context = self._database.write()
+            self._tx = await self._context.__aenter__()
+        except BaseException:
+            _running.discard(mark)
+            raise
+        if self._scope is not None:
+            try:
+                await self._look_up(self._tx, self._scope)
+            except BaseException as error:
+                await self.finish(None, type(error), error, error.__traceback__)
+                raise
+        return self._tx
+
+    async def _look_up(self, tx: WriteSession, scope: str) -> None:
+        if tx.dialect == "postgresql":
+            lock = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=int(scope[:15], 16))
+            if not await tx.scalar(lock):
+                raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        row = await tx.row(select(self._table).where(self._table.c.scope == scope))
+        if row is None:
+            return
+        if row["created_at"] < clock.now() - KEEP:
+            await tx.execute(delete(self._table).where(self._table.c.scope == scope))
+            return
+        if row["fingerprint"] != self._fingerprint:
+            raise IdempotencyKeyReused()
+        raise Replayed(StoredResponse(row["status"], json.loads(row["headers"]), row["body"]))
+
+    async def finish(
+        self, answer: StoredResponse | None, kind: Any, error: BaseException | None, traceback: Any
+    ) -> None:
+        """Store the answer and commit, or roll back when there was an error."""
+        assert self._context is not None
+        assert self._tx is not None
+        try:
+            if error is None and self._scope is not None and answer is not None:
+                await self._tx.execute(
+                    insert(self._table).values(
+                        scope=self._scope,
+                        fingerprint=self._fingerprint,
+                        status=answer.status,
+                        headers=json.dumps(dict(answer.headers)),
+                        body=answer.body,
+                        created_at=clock.now(),
+                    )
+                )
+        except BaseException as failure:
+            await self._context.__aexit__(type(failure), failure, failure.__traceback__)
+            raise
+        else:
+            await self._context.__aexit__(kind, error, traceback)
+        finally:
+            _running.discard((id(self._database), self._scope or ""))
+
+
+async def forget_expired(tx: WriteSession, table: Table, limit: int = 1000) -> int:
+    """Delete answers older than a day, a bounded number at a time; return how many."""
+    old = select(table.c.scope).where(table.c.created_at < clock.now() - KEEP).limit(limit)
+    return await tx.execute(delete(table).where(table.c.scope.in_(old)))
