@@ -1,0 +1,152 @@
+"""One way to build a service: its routes, its middleware, its background tasks and its contract."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+
+from shared.logging import configure_logging, get_logger
+from shared.telemetry import serve_metrics, telemetry_config
+from shared.web.docs import docs_router
+from shared.web.health import HealthProbe, LagReader, health_router
+from shared.web.idempotency import Replayed
+from shared.web.middleware import RequestMiddleware
+from shared.web.openapi import api_routes, build_openapi, policies_of
+from shared.web.problems import install_problem_handlers
+from shared.web.state import ServiceState
+
+VERSION = "0.1.0"
+
+Task = Callable[[asyncio.Event], Awaitable[None]]
+"""Something that runs until the event is set."""
+
+
+@dataclass(frozen=True)
+class ServiceParts:
+    """What one service brings: routers in the order of their heat, tasks, and hooks around the lifetime."""
+
+    title: str
+    summary: str
+    state: ServiceState
+    routers: Sequence[APIRouter]
+    tasks: Sequence[Task] = ()
+    on_start: Sequence[Callable[[], Awaitable[None]]] = ()
+    on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
+    read_lag: LagReader | None = None
+    tags: list[dict[str, str]] = field(default_factory=list)
+
+
+class MissingPolicy(RuntimeError):
+    """An operation declares neither ``Reads`` nor ``Writes`` nor ``PUBLIC``."""
+
+
+def create_service(parts: ServiceParts) -> FastAPI:
+    """Return the application of a service; refuse to build it when an operation has no policy."""
+    state = parts.state
+    app = FastAPI(
+        title=parts.title,
+        summary=parts.summary,
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        openapi_tags=parts.tags or None,
+        redirect_slashes=False,
+        max_body_size=state.settings.max_body_bytes,
+        telemetry=telemetry_config(),
+        lifespan=_lifespan(parts),
+    )
+    app.state.service = state
+    app.state.probe = HealthProbe(state.database, parts.read_lag)
+    for router in (*parts.routers, health_router(state.name, VERSION), docs_router(parts.title), _contract_router()):
+        # The routes themselves instead of include_router, which matches every request twice.
+        app.router.routes.extend(router.routes)
+    install_problem_handlers(app)
+    app.add_exception_handler(Replayed, _on_replay)
+    if state.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=state.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Location", "Link", "X-Request-Id", "Idempotency-Replayed"],
+        )
+    app.add_middleware(RequestMiddleware)
+    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
+    _require_policies(app)
+    return app
+
+
+def _require_policies(app: FastAPI) -> None:
+    for route in api_routes(app):
+        if not _is_public(route) and next(policies_of(route.dependant), None) is None:
+            raise MissingPolicy(f"{sorted(route.methods or ())} {route.path}")
+
+
+def _is_public(route: APIRoute) -> bool:
+    return bool((route.openapi_extra or {}).get("x-public"))
+
+
+def _contract_router() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/openapi.json")
+    async def read_contract(request: Request) -> Response:
+        """Return the service's OpenAPI document."""
+        from starlette.responses import JSONResponse
+
+        return JSONResponse(request.app.openapi(), headers={"Cache-Control": "no-cache"})
+
+    return router
+
+
+async def _on_replay(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Replayed)
+    return error.stored.as_response()
+
+
+def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings = parts.state.settings
+        if settings.environment != "test":
+            configure_logging(parts.state.name, settings.log_level)
+        serve_metrics(settings.metrics_port, settings.host)
+        for start in parts.on_start:
+            await start()
+        probe: HealthProbe = app.state.probe
+        await probe.probe()
+        stop = asyncio.Event()
+        tasks: list[Task] = [probe.run]
+        if settings.run_workers:
+            tasks.extend(parts.tasks)
+        running = [asyncio.create_task(_guarded(task, stop)) for task in tasks]
+        try:
+            yield
+        finally:
+            probe.stopping = True
+            stop.set()
+            _, late = await asyncio.wait(running, timeout=settings.shutdown_grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            for end in parts.on_stop:
+                await end()
+            await parts.state.database.dispose()
+
+    return lifespan
+
+
+async def _guarded(task: Task, stop: asyncio.Event) -> None:
+    """Run a background task; if it dies, say so and start it again after a second."""
+    while not stop.is_set():
+        try:
+            await task(stop)
+        except Exception as error:  # noqa: BLE001 — a background task must outlive any one failure
+            get_logger("shared.web").error("background_task_failed", task=str(task), exc_info=error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)

@@ -1,0 +1,81 @@
+"""The one middleware, pure ASGI: request id, safe headers, limits, a log line and a duration per request."""
+
+import re
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.context import RequestContext, request_context
+from shared.ids import new_id
+from shared.logging import get_logger
+from shared.telemetry import REQUEST_SECONDS
+from shared.web.problems import error_from_status, problem_response
+
+MAX_HEADER_BYTES = 65_536
+MAX_TARGET_BYTES = 16_384
+_REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,128}$")
+_TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_QUIET = frozenset({"/livez", "/readyz"})
+
+
+class RequestMiddleware:
+    """Wraps the whole application, so that answers of every layer carry the same headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._log = get_logger("access")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        context, too_large = _read_headers(scope)
+        token = request_context.set(context)
+        identifier = context.request_id.encode()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message.setdefault("headers", [])
+                headers.append((b"x-request-id", identifier))
+                headers.append((b"x-content-type-options", b"nosniff"))
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+            await send(message)
+
+        try:
+            if too_large is not None:
+                refusal = problem_response(error_from_status(too_large), instance=scope["path"])
+                await refusal(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+            request_context.reset(token)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        path = scope["path"]
+        if path in _QUIET:
+            return
+        route: Any = scope.get("route")
+        template = getattr(route, "path", "unmatched")
+        REQUEST_SECONDS.labels(scope["method"], template, str(status)).observe(seconds)
+        self._log.info("request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2))
+
+
+def _read_headers(scope: Scope) -> tuple[RequestContext, int | None]:
+    """Return the request's context and the status to refuse it with, if it is too large."""
+    identifier, traceparent, size = None, None, 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        if name == b"x-request-id" and _REQUEST_ID.match(value):
+            identifier = value.decode()
+        elif name == b"traceparent" and _TRACEPARENT.match(value):
+            traceparent = value.decode()
+    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    refusal = 431 if size > MAX_HEADER_BYTES else 414 if target > MAX_TARGET_BYTES else None
+    return RequestContext(identifier or new_id("req"), traceparent), refusal
