@@ -6,7 +6,6 @@
 
 import contextlib
 import importlib.util
-import os
 import re
 import secrets
 import subprocess
@@ -22,6 +21,8 @@ from sqlalchemy import URL, make_url
 
 KEEPER = Path(__file__).with_name("postgres_keeper.py")
 START_SECONDS = 60
+FIRST_WITH_FILE_COPY = 150000
+DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 # Nobody needs these data after a crash; a suite wants short commits.
 FAST = {
     "fsync": "off",
@@ -62,18 +63,24 @@ def _version(binaries: Path) -> int:
 class PostgresCluster:
     """A server and the databases made on it.
 
-    `url` attaches to a running one, which is then neither started nor stopped here. `durable` keeps the
-    settings of a server that must survive a crash, for measurements that should mean something.
+    `url` names a running one, which is then neither started nor stopped here; `prefix` keeps the databases of
+    this run apart from others on it. `durable` keeps the settings of a server that must survive a crash, for
+    measurements that should mean something.
     """
 
     def __init__(
-        self, url: str | None = None, *, durable: bool = False, settings: Mapping[str, str] | None = None
+        self,
+        url: str | None = None,
+        *,
+        prefix: str = "",
+        durable: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._url = make_url(url) if url else None
         self._settings = {**DEFAULTS, **({} if durable else FAST), **(settings or {})}
         self._keeper: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
-        self._databases: set[str] = set()
+        self._prefix = prefix
 
     def launch(self) -> Path:
         """Begin to start, and return the directory by which another process can `attach`."""
@@ -96,14 +103,17 @@ class PostgresCluster:
         return cls(_await_url(directory).render_as_string(hide_password=False))
 
     def stop(self) -> None:
-        """Drop what this object has made and, if it started the server, leave nothing of that either."""
+        """Stop the server and remove every trace, or drop this run's databases from a server of others."""
         if self._keeper is None:
-            for name in list(self._databases):
-                self.drop_database(name)
+            if self._url and self._prefix:
+                self._drop_all()
             return
         assert self._keeper.stdin
         self._keeper.stdin.close()
-        self._keeper.wait(timeout=START_SECONDS)
+        try:
+            self._keeper.wait(timeout=START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
         self._keeper = self._directory = self._url = None
 
     def __enter__(self) -> "PostgresCluster":
@@ -120,37 +130,44 @@ class PostgresCluster:
 
     def create_database(self, name: str | None = None, template: str | None = None) -> str:
         """Make a database, as a clone if a template is named, and return its URL for asyncpg."""
-        name = name or f"test_{secrets.token_hex(6)}"
+        name = self._prefix + (name or f"test_{secrets.token_hex(6)}")
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-        if template:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         with self._maintenance() as connection:
+            if template:
+                statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(self._prefix + template))
+                if connection.info.server_version >= FIRST_WITH_FILE_COPY:
+                    statement += sql.SQL(" STRATEGY FILE_COPY")
             connection.execute(statement)
-        self._databases.add(name)
         return self.url_of(name)
 
-    def drop_database(self, name: str) -> None:
-        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    def drop_database(self, name_or_url: str) -> None:
+        """Drop a database by the name it was given or by its URL, with whatever is still connected to it."""
+        name = make_url(name_or_url).database if "://" in name_or_url else self._prefix + name_or_url
         with self._maintenance() as connection:
-            connection.execute(statement)
-        self._databases.discard(name)
+            connection.execute(DROP.format(sql.Identifier(name or "")))
 
     def ensure_template(self, name: str, build: Callable[[str], None]) -> str:
         """Build a template once for all processes of the run; `build` gets the URL of an empty database.
 
         `build` must leave no connection open: PostgreSQL copies only a database that nobody uses.
         """
+        final = self._prefix + name
         with self._maintenance() as connection:
-            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [final])
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [final]).fetchone()
             if known is None:
                 unfinished = f"{name}_unfinished"
                 self.drop_database(unfinished)
                 build(self.create_database(unfinished))
-                rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-                connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
-                self._databases = self._databases - {unfinished} | {name}
+                names = sql.Identifier(self._prefix + unfinished), sql.Identifier(final)
+                connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
         return name
+
+    def _drop_all(self) -> None:
+        ours = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        with self._maintenance() as connection:
+            for (name,) in connection.execute(ours, [self._prefix]).fetchall():
+                connection.execute(DROP.format(sql.Identifier(name)))
 
     @contextlib.contextmanager
     def _maintenance(self) -> Iterator[psycopg.Connection]:

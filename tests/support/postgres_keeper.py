@@ -17,11 +17,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
 
-def unprivileged() -> dict[str, object]:
+def unprivileged() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
@@ -29,11 +30,11 @@ def unprivileged() -> dict[str, object]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def reachable(binaries: Path, identity: dict[str, object], directory: Path) -> Path:
+def reachable(binaries: Path, identity: dict[str, Any], directory: Path) -> Path:
     """The binaries themselves, or a copy when the unprivileged account may not enter their folders."""
-    probe = [binaries / "postgres", "--version"]
+    probe: list[str | Path] = [binaries / "postgres", "--version"]
     with contextlib.suppress(PermissionError):
-        if subprocess.run(probe, check=False, capture_output=True, **identity).returncode == 0:  # type: ignore[call-overload]
+        if subprocess.run(probe, check=False, capture_output=True, **identity).returncode == 0:
             return binaries
     install = binaries.parent
     copy = directory / "package" / install.name
@@ -61,20 +62,37 @@ def free_port() -> int:
 def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
     identity = unprivileged()
     if identity:
-        os.chown(directory, identity["user"], identity["group"])  # type: ignore[arg-type]
+        os.chown(directory, identity["user"], identity["group"])
     binaries = reachable(binaries, identity, directory)
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     data = directory / "data"
-    common = {"cwd": directory, "env": environment, "stdin": subprocess.DEVNULL, **identity}
+    common: dict[str, Any] = {"cwd": directory, "env": environment, "stdin": subprocess.DEVNULL, **identity}
     with (directory / "log").open("ab") as log:
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C"]
+        initdb: list[str | Path] = [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         initdb += ["--auth=trust", "--no-sync", "--no-instructions"]
-        code: int = subprocess.run(initdb, check=False, stdout=log, stderr=log, **common).returncode  # type: ignore[call-overload]
+        code = subprocess.run(initdb, check=False, stdout=log, stderr=log, **common).returncode
         if code:
             return code
-        server = [binaries / "postgres", "-D", data, "-p", str(free_port()), "-k", directory]
+        server: list[str | Path] = [
+            binaries / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(free_port()),
+            "-k",
+            directory,
+        ]
         server += [part for setting in settings for part in ("-c", setting)]
-        process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+        process = subprocess.Popen(
             server, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent(), **common
         )
     sys.stdin.buffer.read()
