@@ -28,7 +28,8 @@ def _events(metadata: MetaData) -> Table:
     """``row_id`` is the order of insertion, ``sequence`` the position given after the commit.
 
     ``payload`` is the event as JSON without its sequence; ``chain`` is the hash over the previous event's
-    chain and this payload, which makes the log tamper-evident.
+    chain and this payload, which makes the log tamper-evident. ``sequenced_at`` never falls along the
+    sequence, so a position can be found by instant without an index.
     """
     unsequenced = text("sequence IS NULL")
     return Table(
@@ -45,9 +46,8 @@ def _events(metadata: MetaData) -> Table:
         Column("recorded_at", UtcDateTime, nullable=False),
         Column("payload", Text, nullable=False),
         Column("chain", String(64), nullable=True),
-        Index(
-            "ix_events_unsequenced", "row_id", sqlite_where=unsequenced, postgresql_where=unsequenced
-        ),
+        Column("sequenced_at", UtcDateTime, nullable=True),
+        Index("ix_events_unsequenced", "row_id", sqlite_where=unsequenced, postgresql_where=unsequenced),
         Index("ix_events_subject_id", "subject_id", "sequence"),
         Index("ix_events_root_id", "root_id", "sequence"),
     )
@@ -62,15 +62,21 @@ def _feed_state(metadata: MetaData) -> Table:
         Column("epoch", String(40), nullable=False),
         Column("head", BigInteger, nullable=False),
         Column("chain", String(64), nullable=False),
+        Column("sequenced_at", UtcDateTime, nullable=False),
     )
 
 
 def _consumers(metadata: MetaData) -> Table:
-    """One row per feed this service follows; the cursor moves in the transaction of the effect."""
+    """One row per feed this service follows; the cursor moves in the transaction of the effect.
+
+    ``cursor`` is the other service's and opaque; ``position`` and ``head`` are its numbers, kept to tell the
+    lag. ``caught_up_at`` is the last instant at which nothing was left to read.
+    """
     return Table(
         "consumers",
         metadata,
         Column("name", String(80), primary_key=True),
+        Column("cursor", String(400), nullable=True),
         Column("epoch", String(40), nullable=False),
         Column("position", BigInteger, nullable=False),
         Column("head", BigInteger, nullable=False),

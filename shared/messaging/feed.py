@@ -1,0 +1,271 @@
+"""The feed: the numbered events a viewer may see, in an order that never changes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, bindparam, or_, select, true
+
+from shared.clock import now
+from shared.db.engine import Database, ReadSession
+from shared.db.visibility import Viewer, visible
+from shared.messaging.cursor import LATEST, Cursor, cursor_expired, parse_after
+from shared.messaging.outbox import with_sequence
+from shared.messaging.sequencer import SEQUENCED, ensure_feed_state
+from shared.messaging.tables import MessagingTables
+
+MAX_WAIT_S = 30.0
+SCAN = 20_000
+"""How many positions one filtered query looks at: what a page costs must not grow with the log."""
+
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class FeedPage:
+    """Some events and the cursor that continues after them, and after all that was passed over.
+
+    ``has_more`` says that positions are left to look at now; a filtered page may be empty and have more.
+    """
+
+    events: list[bytes]
+    positions: list[int]
+    epoch: str
+    position: int
+    head: int
+
+    @property
+    def next_cursor(self) -> str:
+        """The cursor to persist."""
+        return str(Cursor(self.epoch, self.position))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything is left to read without waiting."""
+        return self.position < self.head
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """Yield each event with the cursor that continues after it."""
+        for position, event in zip(self.positions, self.events, strict=True):
+            yield str(Cursor(self.epoch, position)), event
+
+    def json(self) -> bytes:
+        """Return the page as the body of an answer."""
+        rest = {
+            "next_cursor": self.next_cursor,
+            "has_more": self.has_more,
+            "epoch": self.epoch,
+            "head": self.head,
+        }
+        return b'{"items":[' + b",".join(self.events) + b"]," + to_json(rest)[1:]
+
+
+@dataclass(frozen=True)
+class _Query:
+    viewer: Viewer
+    limit: int
+    types: tuple[str, ...]
+    subject_id: str | None
+
+    @property
+    def scan(self) -> int | None:
+        """The bound on positions looked at; None where an index or the limit bounds the work already."""
+        if self.subject_id is not None or (self.viewer.sees_network and not self.types):
+            return None
+        return SCAN
+
+
+class Feed:
+    """Reads the event log of one store."""
+
+    def __init__(self, database: Database, tables: MessagingTables, parties: Table) -> None:
+        self._database = database
+        self._tables = tables
+        self._parties = parties
+        self._sequenced = database.signal(SEQUENCED)
+        self._head_watch = _HeadWatch(database, tables)
+
+    async def page(
+        self,
+        viewer: Viewer,
+        after: str | None,
+        limit: int,
+        types: Sequence[str] | None = None,
+        subject_id: str | None = None,
+        wait_s: float = 0,
+    ) -> FeedPage:
+        """Return the events after ``after`` that the viewer may see, at most ``limit``.
+
+        ``types`` are names or ``prefix.*``. With ``wait_s`` an answer without events waits that long for one.
+        """
+        query = _Query(viewer, limit, tuple(types or ()), subject_id)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(wait_s, MAX_WAIT_S)
+        seen = self._sequenced.count
+        page = await self._start(query, after)
+        while not page.events and (left := deadline - loop.time()) > 0:
+            if not page.has_more:
+                await self._await_head(page.head, seen, left)
+            seen = self._sequenced.count
+            page = await self._read(query, page.epoch, page.position)
+        return page
+
+    async def follow(
+        self,
+        viewer: Viewer,
+        after: str | None,
+        types: Sequence[str] | None = None,
+        subject_id: str | None = None,
+        *,
+        limit: int = 500,
+        heartbeat_s: float = 15.0,
+        live: bool = True,
+    ) -> AsyncIterator[FeedPage]:
+        """Yield page after page for a stream; an empty one at least every ``heartbeat_s``.
+
+        Without ``live`` it ends at what was the head when it got there.
+        """
+        while True:
+            page = await self.page(viewer, after, limit, types, subject_id, heartbeat_s if live else 0)
+            yield page
+            if not (live or page.has_more):
+                return
+            after = page.next_cursor
+
+    async def _start(self, query: _Query, after: str | None) -> FeedPage:
+        start = parse_after(after)
+        if isinstance(start, Cursor):
+            page = await self._read(query, start.epoch, start.position)
+            if start.position > page.head:
+                raise cursor_expired(page.epoch)
+            return page
+        if isinstance(start, datetime):
+            async with self._database.read() as session:
+                return await self._read(query, None, await position_before(session, self._tables, start))
+        if start == LATEST:
+            return await self._read(query, None, None)
+        return await self._read(query, None, 0)
+
+    async def _read(self, query: _Query, epoch: str | None, position: int | None) -> FeedPage:
+        """Read one page after ``position`` (None: the head); a cursor's ``epoch`` must be the current one."""
+        statement, params = self._statement(query, position)
+        async with self._database.read() as session:
+            rows = await session.rows(statement, params)
+        if not rows:
+            async with self._database.write() as tx:
+                await ensure_feed_state(tx, self._tables, now())
+            return await self._read(query, epoch, position)
+        current, head = rows[0]["epoch"], rows[0]["head"]
+        if epoch is not None and epoch != current:
+            raise cursor_expired(current)
+        start = head if position is None else position
+        if rows[0]["sequence"] is None:
+            return FeedPage([], [], current, _scanned(query, start, head), head)
+        return _filled(query, rows, start)
+
+    def _statement(self, query: _Query, position: int | None) -> tuple[Select[Any], dict[str, Any]]:
+        params = {"position": position if position is not None else 2**62, "limit": query.limit}
+        events = self._tables.events
+        if query.scan is None and query.subject_id is None:
+            return _whole_page_statement(events, self._tables.feed_state), params
+        criteria = [visible(self._parties, events.c.root_id, query.viewer)]
+        if query.types:
+            criteria.append(_of_types(events, query.types))
+        if query.subject_id is not None:
+            criteria.append(events.c.subject_id == query.subject_id)
+        if query.scan is not None:
+            criteria.append(events.c.sequence <= params["position"] + query.scan)
+        return _page_statement(events, self._tables.feed_state, *criteria), params
+
+    async def _await_head(self, head: int, seen: int, timeout_s: float) -> None:
+        """Wait for the head to move: by signal in this process, by looking for other processes."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            if await self._sequenced.wait(seen, min(_POLL_S, left)):
+                return
+            if await self._head_watch.head() != head:
+                return
+
+
+class _HeadWatch:
+    """Looks at the head for all who wait, so that a hundred waiting callers cost what one costs."""
+
+    def __init__(self, database: Database, tables: MessagingTables) -> None:
+        self._database = database
+        self._head = select(tables.feed_state.c.head)
+        self._lock = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._last = 0
+
+    async def head(self) -> int:
+        """Return the head as it was at most one polling interval ago."""
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            if loop.time() - self._looked_at >= _POLL_S / 2:
+                async with self._database.read() as session:
+                    self._last = await session.scalar(self._head) or 0
+                self._looked_at = loop.time()
+        return self._last
+
+
+async def position_before(session: ReadSession, tables: MessagingTables, instant: datetime) -> int:
+    """Return the position after which every event recorded at or after ``instant`` follows.
+
+    ``sequenced_at`` never falls along the gap-free sequence, so this is a binary search.
+    """
+    events = tables.events
+    stamp = select(events.c.sequenced_at).where(events.c.sequence == bindparam("middle"))
+    low, high = 0, await session.scalar(select(tables.feed_state.c.head)) or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        if await session.scalar(stamp, {"middle": middle}) < instant:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@lru_cache
+def _whole_page_statement(events: Table, state: Table) -> Select[Any]:
+    return _page_statement(events, state)
+
+
+def _page_statement(events: Table, state: Table, *criteria: ColumnElement[bool]) -> Select[Any]:
+    """Events and the feed's state in one statement, hence of one and the same committed state."""
+    page = (
+        select(events.c.sequence, events.c.payload)
+        .where(events.c.sequence > bindparam("position"), *criteria)
+        .order_by(events.c.sequence)
+        .limit(bindparam("limit"))
+        .subquery()
+    )
+    return (
+        select(state.c.epoch, state.c.head, page.c.sequence, page.c.payload)
+        .select_from(state.outerjoin(page, true()))
+        .order_by(page.c.sequence)
+    )
+
+
+def _of_types(events: Table, types: Sequence[str]) -> ColumnElement[bool]:
+    exact = [name for name in types if not name.endswith(".*")]
+    prefixes = [name.removesuffix("*") for name in types if name.endswith(".*")]
+    return or_(
+        events.c.type.in_(exact), *[events.c.type.startswith(prefix, autoescape=True) for prefix in prefixes]
+    )
+
+
+def _filled(query: _Query, rows: Sequence[RowMapping], start: int) -> FeedPage:
+    head = rows[0]["head"]
+    positions = [row["sequence"] for row in rows]
+    events = [with_sequence(row["payload"], row["sequence"]) for row in rows]
+    end = positions[-1] if len(rows) == query.limit else _scanned(query, start, head)
+    return FeedPage(events, positions, rows[0]["epoch"], end, head)
+
+
+def _scanned(query: _Query, start: int, head: int) -> int:
+    """How far a page that is not full has looked."""
+    return head if query.scan is None else min(head, start + query.scan)
