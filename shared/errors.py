@@ -139,3 +139,13 @@ class Unavailable(DomainError):
     status = 503
     title_en = "Service unavailable"
     title_zh = "服务暂不可用"
+
+
+def check_version(current: int, expected: int) -> None:
+    """Raise a 412 that names the current ETag unless the versions agree."""
+    if current != expected:
+        raise PreconditionFailed(
+            "The record has changed since you read it.",
+            "记录在您读取之后已被修改。",
+            current_etag=f'"{current}"',
+        )

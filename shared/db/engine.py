@@ -110,8 +110,8 @@ class Database:
         if self.dialect == "sqlite":
             self._hold_file()
             self._writer_queue = asyncio.Lock()
-            self._writer = _sqlite_engine(url, 1, synchronous)
-            self._reader = _sqlite_engine(url, min(pool_size, 8), synchronous)
+            self._writer = _sqlite_engine(url, 1, synchronous, autocommit=False)
+            self._reader = _sqlite_engine(url, min(pool_size, 8), synchronous, autocommit=True)
             event.listen(self._writer.sync_engine, "begin", _begin_immediate)
         else:
             options = {"command_timeout": command_timeout_s, "server_settings": {"application_name": "feidi"}}
@@ -182,9 +182,9 @@ class Database:
             self._lock_file.close()
 
 
-def _sqlite_engine(url: str, pool_size: int, synchronous: str) -> AsyncEngine:
+def _sqlite_engine(url: str, pool_size: int, synchronous: str, *, autocommit: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=30, skip_autocommit_rollback=True
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=30, skip_autocommit_rollback=autocommit
     )
 
     @event.listens_for(engine.sync_engine, "connect")

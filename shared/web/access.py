@@ -12,7 +12,6 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from shared.context import request_context
 from shared.db.engine import ReadSession, WriteSession
 from shared.db.keyset import ListQuery, ListSpec, Page, parse_list_query
 from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
@@ -185,22 +184,6 @@ class Writes(_Policy):
                 errors=[FieldError("missing_header", "is required", "必填", header="Idempotency-Key")],
             )
         return WriteAccess(request, state, principal)
-
-
-def check_version(current: int, expected: int) -> None:
-    """Raise a 412 that names the current ETag unless the versions agree."""
-    if current != expected:
-        raise PreconditionFailed(
-            "The record has changed since you read it.",
-            "记录在您读取之后已被修改。",
-            current_etag=f'"{current}"',
-        )
-
-
-def current_request_id() -> str:
-    """Return the id of the request being served, or an empty text outside of one."""
-    context = request_context.get()
-    return context.request_id if context else ""
 
 
 def _etags(header: str) -> set[str]:

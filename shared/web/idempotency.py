@@ -9,18 +9,15 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, delete, insert, select, text
+from sqlalchemy import Table, delete, insert, select, text
 
 from shared import clock
 from shared.db.engine import Database, WriteSession
-from shared.db.types import UtcDateTime
+from shared.db.idempotency import KEEP
 from shared.errors import Conflict, DomainError, FieldError, InvalidParameter, Unprocessable
-
-KEEP = timedelta(hours=24)
 
 
 class IdempotencyInProgress(Conflict):
@@ -37,21 +34,6 @@ class IdempotencyKeyReused(Unprocessable):
     code = "idempotency_key_reused"
     title_en = "The Idempotency-Key was used with another body"
     title_zh = "该 Idempotency-Key 已用于不同的请求内容"
-
-
-def idempotency_table(metadata: MetaData) -> Table:
-    """Return the table of stored answers, declared once per service on its own metadata."""
-    return Table(
-        "idempotency_keys",
-        metadata,
-        Column("scope", String(64), primary_key=True),
-        Column("fingerprint", String(64), nullable=False),
-        Column("status", Integer, nullable=False),
-        Column("headers", Text, nullable=False),
-        Column("body", LargeBinary, nullable=False),
-        Column("created_at", UtcDateTime, nullable=False),
-        Index("ix_idempotency_keys_created_at", "created_at"),
-    )
 
 
 @dataclass(frozen=True)
@@ -164,9 +146,3 @@ class IdempotentTransaction:
             await self._context.__aexit__(kind, error, traceback)
         finally:
             _running.discard((id(self._database), self._scope or ""))
-
-
-async def forget_expired(tx: WriteSession, table: Table, limit: int = 1000) -> int:
-    """Delete answers older than a day, a bounded number at a time; return how many."""
-    old = select(table.c.scope).where(table.c.created_at < clock.now() - KEEP).limit(limit)
-    return await tx.execute(delete(table).where(table.c.scope.in_(old)))

@@ -1,0 +1,48 @@
+"""Registry: the system of record."""
+
+from fastapi import FastAPI
+
+from services.registry.base import idempotency_keys, messaging, parties
+from services.registry.organisations.routes import router as organisations_router
+from services.registry.settings import RegistrySettings
+from shared.db.engine import Database
+from shared.db.keyset import CursorSigner
+from shared.messaging.feed import Feed
+from shared.messaging.sequencer import Sequencer
+from shared.web.auth import Authenticator
+from shared.web.factory import ServiceParts, create_service
+from shared.web.feed_routes import feed_router
+from shared.web.state import ServiceState
+
+
+def create_app(
+    settings: RegistrySettings | None = None, *, authenticator: Authenticator | None = None
+) -> FastAPI:
+    """Build registry. ``authenticator`` replaces the one that reads credentials from the store."""
+    settings = settings or RegistrySettings()
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        command_timeout_s=settings.database_command_timeout_s,
+        synchronous=settings.sqlite_synchronous,
+    )
+    assert authenticator is not None
+    feed = Feed(database, messaging, parties)
+    sequencer = Sequencer(database, messaging)
+    state = ServiceState(
+        name="registry",
+        settings=settings,
+        database=database,
+        authenticator=authenticator,
+        signer=CursorSigner(settings.secret_key),
+        idempotency_keys=idempotency_keys,
+    )
+    return create_service(
+        ServiceParts(
+            title="Feidi registry",
+            summary="Parties, enclaves, projects and their three tracks.",
+            state=state,
+            routers=[organisations_router, feed_router(lambda _request: feed, "registry:events:read")],
+            tasks=[sequencer.run],
+        )
+    )

@@ -1,0 +1,38 @@
+"""All SQL of organisations."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.registry.organisations.errors import OrganisationExists
+from services.registry.organisations.models import organisations
+from shared.db.engine import ReadSession, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+
+
+async def find(session: ReadSession, organisation_id: str, *, lock: bool = False) -> RowMapping | None:
+    """Return one organisation, locked for this transaction if asked."""
+    statement = select(organisations).where(organisations.c.id == organisation_id)
+    return await session.row(statement.with_for_update() if lock else statement)
+
+
+async def page(session: ReadSession, query: ListQuery, signer: CursorSigner) -> Page:
+    """Return one page of the directory."""
+    return await fetch_page(session, select(organisations), organisations.c, query, signer)
+
+
+async def add(tx: WriteSession, values: dict[str, Any]) -> None:
+    """Insert one organisation."""
+    try:
+        await tx.execute(insert(organisations).values(values))
+    except IntegrityError as error:
+        raise OrganisationExists() from error
+
+
+async def change(tx: WriteSession, organisation_id: str, values: dict[str, Any]) -> None:
+    """Update one organisation whose row this transaction has locked."""
+    try:
+        await tx.execute(update(organisations).where(organisations.c.id == organisation_id).values(values))
+    except IntegrityError as error:
+        raise OrganisationExists() from error
