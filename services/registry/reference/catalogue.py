@@ -15,6 +15,8 @@ IndustryLevel = Literal["section", "division", "class"]
 SitingPattern = Literal["intra_cluster", "inter_cluster"]
 
 _DATA = Path(__file__).parent / "data"
+_PRECISIONS: dict[str, CoordinatePrecision] = {"own": "own", "parent": "parent", "province": "province"}
+_INDUSTRY_LEVELS: dict[str, IndustryLevel] = {"section": "section", "division": "division", "class": "class"}
 _MUNICIPALITIES_AND_SARS = frozenset({"110000", "120000", "310000", "500000", "810000", "820000"})
 
 
@@ -155,7 +157,8 @@ class Catalogue:
 
     def search(self, q: str, limit: int = 20) -> tuple[Division | Industry, ...]:
         """Divisions first, then industries; each list by exact, leading, then inner match."""
-        return (*self.search_divisions(q, limit), *self.search_industries(q, limit))[:limit]
+        hits: tuple[Division | Industry, ...] = self.search_divisions(q, limit)
+        return (*hits, *self.search_industries(q, limit))[:limit]
 
     def _upwards(self, code: str) -> Iterator[Division]:
         item = self._divisions.get(code)
@@ -170,9 +173,7 @@ def load_catalogue() -> Catalogue:
         divisions=tuple(_division(row) for row in _rows("divisions.csv")),
         industries=tuple(_industry(row) for row in _rows("industries.csv")),
         strategic_fields=tuple(
-            StrategicField(
-                field["id"], field["name_zh"], field["name_en"], tuple(field["industry_prefixes"])
-            )
+            StrategicField(field["id"], field["name_zh"], field["name_en"], tuple(field["industry_prefixes"]))
             for field in _document("strategic_industries.json")["fields"]
         ),
         clusters=tuple(_cluster(item) for item in _document("clusters.json")["clusters"]),
@@ -194,9 +195,6 @@ def _rank(q: str, code: str, name: str) -> int:
 
 
 def _division(row: dict[str, str]) -> Division:
-    precision = row["coord_precision"]
-    if precision not in ("own", "parent", "province"):
-        raise ValueError(f"divisions.csv: {row['code']} has precision {precision!r}")
     return Division(
         code=row["code"],
         name=row["name"],
@@ -204,15 +202,12 @@ def _division(row: dict[str, str]) -> Division:
         parent=row["parent"] or None,
         lon=float(row["lon"]),
         lat=float(row["lat"]),
-        coord_precision=precision,  # type: ignore[arg-type]
+        coord_precision=_PRECISIONS[row["coord_precision"]],
     )
 
 
 def _industry(row: dict[str, str]) -> Industry:
-    level = row["level"]
-    if level not in ("section", "division", "class"):
-        raise ValueError(f"industries.csv: {row['code']} has level {level!r}")
-    return Industry(row["code"], row["name"], level, row["parent"] or None)  # type: ignore[arg-type]
+    return Industry(row["code"], row["name"], _INDUSTRY_LEVELS[row["level"]], row["parent"] or None)
 
 
 def _cluster(item: dict[str, Any]) -> Cluster:
