@@ -24,7 +24,5 @@ def check_character(first17: str) -> str:
 
 def valid_uscc(code: str) -> bool:
     return (
-        len(code) == 18
-        and _BODY.fullmatch(code[:17]) is not None
-        and code[17] == check_character(code[:17])
+        len(code) == 18 and _BODY.fullmatch(code[:17]) is not None and code[17] == check_character(code[:17])
     )
