@@ -2,26 +2,32 @@
 
 import asyncio
 import random
+from collections.abc import Iterable
+from typing import Any
 
 from shared.db.signal import Signal
 
 _MAX_BACKOFF_S = 30.0
 
 
-async def pause(stop: asyncio.Event, seconds: float, signal: Signal | None = None, seen: int = 0) -> None:
-    """Wait until ``seconds`` have passed, ``stop`` is set or ``signal`` was given since ``seen``."""
-    waits: list[asyncio.Future[bool]] = [asyncio.ensure_future(_forward(stop))]
+async def pause(
+    stop: asyncio.Event,
+    seconds: float,
+    signal: Signal | None = None,
+    seen: int = 0,
+    also: Iterable[asyncio.Future[Any]] = (),
+) -> None:
+    """Wait until ``seconds`` have passed, ``stop`` is set, ``signal`` was given since ``seen``, or any of
+    ``also`` is done.
+    """
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if signal is not None:
         waits.append(asyncio.ensure_future(signal.wait(seen, seconds)))
     try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((*waits, *also), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _forward(stop: asyncio.Event) -> bool:
-    return await stop.wait()
 
 
 def backoff_s(failures: int) -> float:
