@@ -1,0 +1,145 @@
+"""Gates and scores for one project against all home units, or one home unit against all projects."""
+
+from dataclasses import dataclass, fields
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.recommendations import criteria, gates
+from services.matching.recommendations.columns import ProjectColumns, grown
+from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.recommendations.criteria import PairColumns
+from services.matching.recommendations.snapshot import Snapshot
+from services.matching.recommendations.text import FULL_SCALE, similarity
+
+_LENSES = 16
+_TEXT_FACTOR = 1_000_000 / FULL_SCALE
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Outcomes per gate and candidate, and the score each candidate has or would have."""
+
+    outcomes: NDArray[np.int8]
+    total: NDArray[np.int32]
+
+
+def text_column(shared: NDArray[np.integer], grams: int, gram_counts: NDArray[np.int32]) -> Any:
+    """−1 where either text is empty; the same arithmetic as ``text.similarity``."""
+    if not grams:
+        return np.full(len(gram_counts), -1, np.int32)
+    lengths = np.multiply(np.maximum(gram_counts, 1), float(grams))
+    scaled = np.minimum(shared * _TEXT_FACTOR / np.sqrt(lengths), 1e6).astype(np.int32)
+    return scaled - (gram_counts == 0)
+
+
+def pairs_of_project(snapshot: Snapshot, project: CompiledProject) -> PairColumns:
+    size = len(snapshot.home_rows)
+    preference = np.zeros(size, np.int32)
+    wishes = project.features.preferred_home_unit_ids
+    for place, home_unit_id in reversed(list(enumerate(wishes))):
+        row = snapshot.home_table.rows.get(home_unit_id)
+        if row is not None:
+            preference[row] = criteria.preference(place)
+    fits = [snapshot.industry_column(key) for key in project.keys]
+    supports = [snapshot.policy_column(key) for key in project.keys]
+    asks_nothing = project.row.fund_at_most_cny == -1
+    return PairColumns(
+        industry=reduce(np.maximum, fits) if fits else np.full(size, -1, np.int32),
+        text=text_column(
+            snapshot.home_postings.shared(project.grams, size),
+            len(project.grams),
+            snapshot.home_table.view.gram_count,
+        ),
+        distance_m=snapshot.distance_column(project.place),
+        preference=preference,
+        policy=True if asks_nothing else reduce(np.logical_or, supports) if supports else False,
+    )
+
+
+def for_project(
+    snapshot: Snapshot, project: CompiledProject
+) -> tuple[Evaluation, PairColumns, NDArray[np.int32]]:
+    """The evaluation of every home unit with the pair facts and the scores per criterion."""
+    homes, size = snapshot.home_table.view, len(snapshot.home_rows)
+    pair = pairs_of_project(snapshot, project)
+    scores = np.empty((len(criteria.CRITERIA), size), np.int32)
+    for row, column in zip(scores, criteria.scores(homes, project.row, pair), strict=True):
+        row[:] = column
+    outcomes = gates.evaluate(homes, project.row, pair, size)
+    total = np.einsum("ij,ij->j", scores, snapshot.weights)
+    return Evaluation(outcomes, total), pair, scores
+
+
+def for_home(snapshot: Snapshot, home: CompiledHome) -> Evaluation:
+    """The evaluation of every project, remembered for the home units asked for last."""
+    lens = snapshot.lenses.pop(home.features.id, None)
+    if lens is None or lens.home is not home:
+        lens = Lens(snapshot, home)
+    snapshot.lenses[home.features.id] = lens
+    if len(snapshot.lenses) > _LENSES:
+        snapshot.lenses.popitem(last=False)
+    return lens.evaluation()
+
+
+class Lens:
+    """One home unit's evaluation of every project; only changed projects are evaluated again."""
+
+    def __init__(self, snapshot: Snapshot, home: CompiledHome) -> None:
+        self._snapshot, self.home = snapshot, home
+        self._outcomes = np.zeros((len(gates.GATES), 16), np.int8)
+        self._total = np.zeros(16, np.int32)
+        self._epoch, self._seen = -1, 0
+
+    def evaluation(self) -> Evaluation:
+        log, size = self._snapshot.project_log, len(self._snapshot.project_rows)
+        fresh = self._epoch == self._snapshot.project_epoch
+        changed = sorted({row for row in log[self._seen :] if row < size}) if fresh else []
+        if not fresh or 4 * len(changed) > size:
+            self._apply(slice(0, size), self._all_texts(size), size)
+        elif changed:
+            self._apply(np.array(changed, np.int64), self._some_texts(changed), size)
+        self._epoch, self._seen = self._snapshot.project_epoch, len(log)
+        return Evaluation(self._outcomes[:, :size], self._total[:size])
+
+    def _all_texts(self, size: int) -> Any:
+        shared = self._snapshot.project_segments.shared(self.home.grams, size)
+        return text_column(shared, len(self.home.grams), self._snapshot.project_table.view.gram_count)
+
+    def _some_texts(self, rows: list[int]) -> Any:
+        home, projects = self.home.grams, self._snapshot.project_rows
+        values = [
+            similarity(len(home & projects[row].grams), len(home), len(projects[row].grams)) for row in rows
+        ]
+        return np.array(values, np.int32)
+
+    def _apply(self, rows: Any, texts: Any, size: int) -> None:
+        self._outcomes, self._total = grown(self._outcomes, size), grown(self._total, size)
+        view = self._snapshot.project_table.view
+        projects = ProjectColumns(**{f.name: getattr(view, f.name)[rows] for f in fields(view)})
+        patterns, count = self._snapshot.patterns, len(projects.pattern)
+        pair = PairColumns(
+            industry=patterns.fits(self.home.nodes)[projects.pattern],
+            text=texts,
+            distance_m=patterns.distances(self.home.place)[projects.host],
+            preference=self._preferences(size)[rows],
+            policy=patterns.supports(self.home.policy_nodes)[projects.pattern]
+            | (projects.fund_at_most_cny == -1),
+        )
+        total = np.zeros(count, np.int32)
+        for weight, column in zip(
+            self.home.weights, criteria.scores(self.home.row, projects, pair), strict=True
+        ):
+            total += np.multiply(column, weight, dtype=np.int32)
+        self._outcomes[:, rows] = gates.evaluate(self.home.row, projects, pair, count)
+        self._total[rows] = total
+
+    def _preferences(self, size: int) -> NDArray[np.int32]:
+        column, home_id = np.zeros(size, np.int32), self.home.features.id
+        for project_id in self._snapshot.preferring.get(home_id, ()):
+            row = self._snapshot.project_table.rows[project_id]
+            wishes = self._snapshot.project_rows[row].features.preferred_home_unit_ids
+            column[row] = criteria.preference(wishes.index(home_id))
+        return column

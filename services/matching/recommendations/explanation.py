@@ -1,0 +1,293 @@
+"""Why a pair has its score: one entry per criterion, whose points sum to the score exactly.
+
+The median city is the lower median over all home units on file whose value is known. It serves
+the comparison only and never enters a score.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.recommendations import industries, labels
+from services.matching.recommendations.columns import LARGE_MAX, SMALL_MAX
+from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.recommendations.criteria import CRITERIA, FULL, PairColumns
+from services.matching.recommendations.features import Source
+from services.matching.recommendations.snapshot import Snapshot
+
+Value = int | float | str | None
+
+
+class CriterionExplanation(NamedTuple):
+    """``points`` = ``weight`` × ``score``; a billion points are a perfect score."""
+
+    criterion: str
+    known: bool
+    value: Value
+    unit: str
+    score: int
+    weight: int
+    points: int
+    median_value: Value
+    comparison: str | None
+    sources: tuple[Source, ...]
+    zh: str
+    en: str
+
+
+class Pair(NamedTuple):
+    """The facts of one pair."""
+
+    home: CompiledHome
+    project: CompiledProject
+    industry: int
+    text: int
+    distance_m: int
+    place: int | None
+
+
+class Medians(NamedTuple):
+    industry: int | None
+    text: int | None
+    distance_m: int | None
+    cluster: int | None
+    space_m2: int | None
+    fund_cny: int | None
+    track_record: int | None
+    talent_count: int | None
+
+
+class Fact(NamedTuple):
+    value: Value
+    unit: str
+    median: Value
+    sign: int | None
+    zh: str
+    en: str
+
+
+def medians(snapshot: Snapshot, project: CompiledProject, pair: PairColumns) -> Medians:
+    view = snapshot.home_table.view
+    if snapshot.medians[0] != snapshot.home_revision:
+        columns = (view.space_sure_m2, view.fund_sure_cny, view.track_record, view.talent_count)
+        snapshot.medians = snapshot.home_revision, tuple(lower_median(column) for column in columns)
+    cluster = None
+    if project.features.host_cluster_ids is not None and (
+        known := int(np.count_nonzero(view.clusters_known))
+    ):
+        shared = int(np.count_nonzero(view.clusters & project.row.clusters))
+        cluster = int(2 * shared > known)
+    return Medians(
+        lower_median(pair.industry) if project.keys else None,
+        lower_median(pair.text),
+        lower_median(pair.distance_m),
+        cluster,
+        *snapshot.medians[1],
+    )
+
+
+def lower_median(column: NDArray[np.integer]) -> int | None:
+    """The value of the middle one among those known (≥ 0); of two in the middle the lower."""
+    known = int(np.count_nonzero(column >= 0))
+    if not known:
+        return None
+    middle = len(column) - known + (known - 1) // 2
+    return int(np.partition(column, middle)[middle])
+
+
+def _sign(value: int, median: int | None) -> int | None:
+    return None if median is None else (value > median) - (value < median)
+
+
+def _industry(pair: Pair, median: Medians) -> Fact | None:
+    if not pair.home.nodes or not pair.project.keys:
+        return None
+    level = labels.LEVELS[pair.industry]
+    node = industries.best_node(pair.project.keys, pair.home.nodes)
+    via = "" if node is None else f" {node}"
+    return Fact(
+        pair.industry / FULL,
+        "similarity",
+        None if median.industry is None else median.industry / FULL,
+        _sign(pair.industry, median.industry),
+        f"项目与主导产业{level.zh}{via}",
+        f"Project and leading industries share {level.en}{via}",
+    )
+
+
+def _text(pair: Pair, median: Medians) -> Fact | None:
+    if pair.text < 0:
+        return None
+    return Fact(
+        pair.text / FULL,
+        "similarity",
+        None if median.text is None else median.text / FULL,
+        _sign(pair.text, median.text),
+        f"项目简介与飞出地产业描述的相似度为 {pair.text / 10_000:.1f}%",
+        f"Similarity of the two descriptions is {pair.text / 10_000:.1f}%",
+    )
+
+
+def _space(pair: Pair, median: Medians) -> Fact | None:
+    available, need = pair.home.row.space_sure_m2, pair.project.row.space_at_most_m2
+    if need == -1:
+        return Fact(0, "m2", None, None, "项目不需要厂房面积", "The project needs no space")
+    if available == -1 or need == SMALL_MAX:
+        return None
+    return Fact(
+        available,
+        "m2",
+        median.space_m2,
+        _sign(available, median.space_m2),
+        f"可用 {available:,} 平方米，需要 {need:,} 平方米",
+        f"{available:,} m² available, {need:,} m² needed",
+    )
+
+
+def _fund(pair: Pair, median: Medians) -> Fact | None:
+    cap, amount = pair.home.row.fund_sure_cny, pair.project.row.fund_at_most_cny
+    if amount == -1:
+        return Fact(0, "CNY", None, None, "项目不申请资金", "The project asks for no funding")
+    if cap == -1 or amount == LARGE_MAX:
+        return None
+    return Fact(
+        cap,
+        "CNY",
+        median.fund_cny,
+        _sign(cap, median.fund_cny),
+        f"可支持 {cap:,} 元，申请 {amount:,} 元",
+        f"CNY {cap:,} within caps, CNY {amount:,} requested",
+    )
+
+
+def _distance(pair: Pair, median: Medians) -> Fact | None:
+    if pair.distance_m < 0:
+        return None
+    sign = _sign(pair.distance_m, median.distance_m)
+    return Fact(
+        pair.distance_m / 1000,
+        "km",
+        None if median.distance_m is None else median.distance_m / 1000,
+        None if sign is None else -sign,
+        f"距飞入地 {pair.distance_m / 1000:,.0f} 公里",
+        f"{pair.distance_m / 1000:,.0f} km from the host site",
+    )
+
+
+_CLUSTER = ("inter_cluster", "intra_cluster")
+
+
+def _cluster(pair: Pair, median: Medians) -> Fact | None:
+    home, host = pair.home.features.cluster_ids, pair.project.features.host_cluster_ids
+    if home is None or host is None:
+        return None
+    shared = int(not home.isdisjoint(host))
+    zh = "与飞入地同属一个城市群（圈层式）" if shared else "与飞入地不在同一城市群（跨区域）"
+    en = "In one city cluster with the host" if shared else "In another city cluster than the host"
+    middle = None if median.cluster is None else _CLUSTER[median.cluster]
+    return Fact(_CLUSTER[shared], "pattern", middle, _sign(shared, median.cluster), zh, en)
+
+
+def _track_record(pair: Pair, median: Medians) -> Fact | None:
+    rate = pair.home.row.track_record
+    if rate < 0:
+        return None
+    landed, admitted = pair.home.features.landed_count, pair.home.features.admitted_count
+    return Fact(
+        rate / FULL,
+        "rate",
+        None if median.track_record is None else median.track_record / FULL,
+        _sign(rate, median.track_record),
+        f"{admitted} 个到期项目落地 {landed} 个，收缩后落地率 {rate / 10_000:.1f}%",
+        f"{landed} of {admitted} matured projects landed, shrunk rate {rate / 10_000:.1f}%",
+    )
+
+
+def _preference(pair: Pair, median: Medians) -> Fact | None:
+    if not pair.project.features.preferred_home_unit_ids:
+        return None
+    if pair.place is None:
+        return Fact(None, "place", None, None, "不在团队意愿之列", "Not among the team's wishes")
+    place = pair.place + 1
+    return Fact(place, "place", None, None, f"团队第 {place} 志愿", f"The team's wish number {place}")
+
+
+def _talent(pair: Pair, median: Medians) -> Fact | None:
+    count = pair.home.row.talent_count
+    if count < 0:
+        return None
+    sign = _sign(count, median.talent_count)
+    return Fact(
+        count, "persons", median.talent_count, sign, f"在册人才 {count:,} 人", f"{count:,} certified talents"
+    )
+
+
+def _own_enclave(pair: Pair, median: Medians) -> Fact | None:
+    own = pair.project.features.enclave_home_unit_id == pair.home.features.id
+    zh = "项目在该地自己的飞地内" if own else "项目不在该地的飞地内"
+    en = (
+        "The project sits in this home unit's enclave"
+        if own
+        else "The project is not in this home unit's enclave"
+    )
+    return Fact(int(own), "boolean", None, None, zh, en)
+
+
+_FACTS: tuple[tuple[Callable[[Pair, Medians], Fact | None], tuple[str, ...], tuple[str, ...]], ...] = (
+    (_industry, ("leading_industries",), ("industry_codes", "strategic_fields")),
+    (_text, ("description",), ("title", "summary")),
+    (_space, ("available_space_m2",), ("plant_class", "space_m2")),
+    (_fund, ("max_fund_amount_cny", "remaining_budget_cny"), ("fund_amount_cny",)),
+    (_distance, ("lon", "lat"), ("host_lon", "host_lat")),
+    (_cluster, ("cluster_ids",), ("host_cluster_ids",)),
+    (_track_record, ("landed_count", "admitted_count"), ()),
+    (_preference, (), ("preferred_home_unit_ids",)),
+    (_talent, ("talent_count",), ()),
+    (_own_enclave, (), ("enclave_home_unit_id",)),
+)
+_WORDS = {1: "better", 0: "equal", -1: "worse"}
+
+
+def _sources(features: object, names: Sequence[str]) -> tuple[Source, ...]:
+    own: dict[str, Source] = features.sources  # type: ignore[attr-defined]
+    return tuple(own.get(n) or Source(features.id, n, features.as_of) for n in names)  # type: ignore[attr-defined]
+
+
+def explain(pair: Pair, median: Medians, scores: Sequence[int]) -> tuple[CriterionExplanation, ...]:
+    entries = []
+    for name, (fact_of, home_fields, project_fields), score, weight in zip(
+        CRITERIA, _FACTS, scores, pair.home.weights, strict=True
+    ):
+        fact = fact_of(pair, median)
+        label = labels.CRITERIA[name]
+        sources = _sources(pair.home.features, home_fields) + _sources(pair.project.features, project_fields)
+        if fact is None:
+            zh, en = f"{label.zh}：{labels.UNKNOWN.zh}。", f"{label.en}: {labels.UNKNOWN.en}."
+            entries.append(
+                CriterionExplanation(name, False, None, "", score, weight, 0, None, None, sources, zh, en)
+            )
+            continue
+        word = None if fact.sign is None else _WORDS[fact.sign]
+        zh, en = f"{label.zh}：{fact.zh}", f"{label.en}: {fact.en}"
+        if word is not None:
+            comparison = labels.COMPARISONS[word]
+            zh, en = f"{zh}，{comparison.zh}", f"{en}, {comparison.en}"
+        entries.append(
+            CriterionExplanation(
+                name,
+                True,
+                fact.value,
+                fact.unit,
+                score,
+                weight,
+                score * weight,
+                fact.median,
+                word,
+                sources,
+                f"{zh}。",
+                f"{en}.",
+            )
+        )
+    return tuple(entries)

@@ -1,0 +1,46 @@
+"""The hard gates. Each answers pass, unknown or fail for every pair; an unknown is not a pass."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.recommendations.columns import SMALL_MAX, Column, HomeColumns, ProjectColumns
+from services.matching.recommendations.criteria import PairColumns
+
+PASS, UNKNOWN, FAIL = 0, 1, 2
+OUTCOMES = ("pass", "unknown", "fail")
+GATES = ("stage", "plant_class", "policy", "fund", "space", "legal_lock", "max_distance")
+
+
+def _membership(matched: Any, home_refusal: Column, project_refusal: Column = FAIL) -> Any:
+    """A refusal is only unknown (1) when either side has not said, else certain (2)."""
+    return np.logical_not(matched) * np.minimum(home_refusal, project_refusal)
+
+
+def _threshold(at_most: Column, at_least: Column, sure: Column, possible: Column) -> Any:
+    """Pass if the worst case fits what is sure; fail if the best case exceeds what is possible."""
+    return np.greater(at_most, sure) * np.add(np.greater(at_least, possible), 1, dtype=np.int8)
+
+
+def evaluate(home: HomeColumns, project: ProjectColumns, pair: PairColumns, size: int) -> NDArray[np.int8]:
+    """Outcomes as a matrix of gates × candidates."""
+    distance = pair.distance_m
+    furthest = np.where(distance < 0, SMALL_MAX, distance)
+    columns = (
+        _membership(home.accepted_stages & project.stage_bit, home.stage_refusal),
+        _membership(home.accepted_plants & project.plant_bit, home.plant_refusal, project.plant_refusal),
+        _membership(pair.policy, home.policy_refusal, project.policy_refusal),
+        _threshold(
+            project.fund_at_most_cny, project.fund_at_least_cny, home.fund_sure_cny, home.fund_at_most_cny
+        ),
+        _threshold(
+            project.space_at_most_m2, project.space_at_least_m2, home.space_sure_m2, home.space_at_most_m2
+        ),
+        np.multiply((project.lock_code != -1) & (project.lock_code != home.code), FAIL, dtype=np.int8),
+        _threshold(furthest, distance, project.max_distance_m, project.max_distance_m),
+    )
+    outcomes = np.empty((len(GATES), size), np.int8)
+    for row, column in zip(outcomes, columns, strict=True):
+        row[:] = column
+    return outcomes

@@ -1,0 +1,85 @@
+"""How many bigrams a text shares with each of many texts, for few long rows and for many short ones."""
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.recommendations.columns import grown
+
+Rows = NDArray[np.int32]
+_NO_ROWS: Rows = np.zeros(0, np.int32)
+
+
+class Postings:
+    """For each bigram the rows that have it: cheap to ask, dearer to change. Kept for home units."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Rows] = {}
+
+    def put(self, row: int, before: Collection[str], after: Collection[str]) -> None:
+        for gram in set(before).difference(after):
+            rows = self._rows[gram]
+            self._rows[gram] = rows[rows != row]
+        for gram in set(after).difference(before):
+            self._rows[gram] = np.append(self._rows.get(gram, _NO_ROWS), np.int32(row))
+
+    def shared(self, grams: Iterable[str], size: int) -> NDArray[np.int64]:
+        get = self._rows.get
+        found = [rows for rows in map(get, grams) if rows is not None]
+        if not found:
+            return np.zeros(size, np.int64)
+        return np.bincount(np.concatenate(found), minlength=size)
+
+
+class Segments:
+    """Each row's items as a segment of one array; replaced rows leave gaps until half is waste."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._items = np.zeros(1024, np.int32)
+        self._used = 0
+        self._live = 0
+        self._start = np.zeros(16, np.int64)
+        self._length = np.zeros(16, np.int64)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        return list(self._codes)
+
+    def put(self, row: int, items: Collection[str]) -> None:
+        size, codes = len(items), self._codes
+        self._start, self._length = grown(self._start, row + 1), grown(self._length, row + 1)
+        self._live += size - int(self._length[row])
+        self._items = grown(self._items, self._used + size)
+        self._items[self._used : self._used + size] = [codes.setdefault(item, len(codes)) for item in items]
+        self._start[row], self._length[row] = self._used, size
+        self._used += size
+        if self._used > 2 * self._live + 4096:
+            self._compact()
+
+    def drop(self, row: int, last: int) -> None:
+        self._live -= int(self._length[row])
+        self._start[row], self._length[row] = self._start[last], self._length[last]
+        self._length[last] = 0
+
+    def _compact(self) -> None:
+        ends = np.cumsum(self._length)
+        starts = ends - self._length
+        take = np.repeat(self._start - starts, self._length) + np.arange(int(ends[-1]))
+        kept = self._items[take]
+        self._start, self._used, self._live = starts, kept.size, kept.size
+        self._items = grown(kept, 1024)
+
+    def shared(self, items: Iterable[str], size: int) -> NDArray[np.int32]:
+        """Items of each row that are among the given ones."""
+        member = np.zeros(len(self._codes) + 1, np.int32)
+        member[[code for item in items if (code := self._codes.get(item)) is not None]] = 1
+        return self.total(member, size)
+
+    def total(self, value_by_code: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+        running = np.zeros(self._used + 1, np.int32)
+        np.cumsum(value_by_code[self._items[: self._used]], out=running[1:])
+        start = self._start[:size]
+        totals: NDArray[np.int32] = running[start + self._length[:size]] - running[start]
+        return totals

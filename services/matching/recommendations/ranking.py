@@ -1,0 +1,225 @@
+"""The two entry points: home units for a project, projects for a home unit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.recommendations import evaluation, labels
+from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.recommendations.criteria import PairColumns
+from services.matching.recommendations.explanation import (
+    CriterionExplanation,
+    Medians,
+    Pair,
+    explain,
+    medians,
+)
+from services.matching.recommendations.features import ProjectFeatures
+from services.matching.recommendations.gates import FAIL, GATES, OUTCOMES, PASS, UNKNOWN
+from services.matching.recommendations.questions import Collector, Question
+from services.matching.recommendations.snapshot import Snapshot
+
+
+class Ranked(NamedTuple):
+    """``score`` is the sum of the points; a billion is a perfect score."""
+
+    rank: int
+    candidate_id: str
+    candidate_name: str
+    score: int
+    explanation: tuple[CriterionExplanation, ...]
+
+
+class OpenCandidate(NamedTuple):
+    """Fails no gate but does not pass all: ``score`` is what it would have."""
+
+    candidate_id: str
+    candidate_name: str
+    score: int
+    unknown_gates: tuple[str, ...]
+
+
+class GateFailure(NamedTuple):
+    gate: str
+    zh: str
+    en: str
+
+
+class Refusal(NamedTuple):
+    candidate_id: str
+    candidate_name: str
+    failures: tuple[GateFailure, ...]
+    unknown_gates: tuple[str, ...]
+
+
+class GateCounts(NamedTuple):
+    considered: int
+    passed: int
+    open: int
+    refused: int
+    failed_by_gate: dict[str, int]
+    unknown_by_gate: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """Valid until the snapshot changes: ``refusals`` reads it when asked."""
+
+    ranked: tuple[Ranked, ...]
+    open_candidates: tuple[OpenCandidate, ...]
+    questions: tuple[Question, ...]
+    counts: GateCounts
+    _outcomes: NDArray[np.int8]
+    _ids: Sequence[str]
+    _name: Callable[[int], str]
+
+    def refusals(self, limit: int, after_id: str = "") -> list[Refusal]:
+        """Who failed which gates, by id."""
+        rows = np.flatnonzero(self._outcomes.max(axis=0) == FAIL).tolist()
+        chosen = nsmallest(limit, ((self._ids[row], row) for row in rows if self._ids[row] > after_id))
+        return [self._refusal(candidate_id, row) for candidate_id, row in chosen]
+
+    def _refusal(self, candidate_id: str, row: int) -> Refusal:
+        outcomes = self._outcomes[:, row].tolist()
+        failures = tuple(
+            GateFailure(gate, *labels.FAILURES[gate])
+            for gate, outcome in zip(GATES, outcomes, strict=True)
+            if outcome == FAIL
+        )
+        return Refusal(candidate_id, self._name(row), failures, _unknown(outcomes))
+
+    def outcomes_of(self, candidate_id: str) -> dict[str, str]:
+        """Every gate's outcome for one candidate."""
+        row = list(self._ids).index(candidate_id)
+        return {gate: OUTCOMES[o] for gate, o in zip(GATES, self._outcomes[:, row].tolist(), strict=True)}
+
+
+def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: int = 10) -> Recommendations:
+    compiled = snapshot.compiled(project)
+    result, pair, scores = evaluation.for_project(snapshot, compiled)
+    ids, homes = snapshot.home_table.ids, snapshot.home_rows
+    verdict = result.outcomes.max(axis=0)
+    best = _top(result.total, verdict == PASS, ids, limit)
+    middle = medians(snapshot, compiled, pair) if best else None
+    explained = (
+        [_explain_row(row, homes[row], compiled, pair, middle, scores) for row in best] if middle else []
+    )
+    ranked = tuple(
+        Ranked(rank, ids[row], homes[row].features.name, sum([e.points for e in entries]), entries)
+        for rank, (row, entries) in enumerate(zip(best, explained, strict=True), 1)
+    )
+    undecided = _top(result.total, verdict == UNKNOWN, ids, limit)
+    collector, candidates = Collector(), []
+    for row in undecided:
+        home = homes[row]
+        unknown = _unknown(result.outcomes[:, row].tolist())
+        candidates.append(OpenCandidate(ids[row], home.features.name, int(result.total[row]), unknown))
+        for gate in unknown:
+            collector.add(ids[row], gate, home, compiled)
+    counts = _counts(result.outcomes, verdict)
+    return Recommendations(
+        ranked,
+        tuple(candidates),
+        collector.questions(),
+        counts,
+        result.outcomes,
+        ids,
+        lambda row: homes[row].features.name,
+    )
+
+
+def recommend_projects(snapshot: Snapshot, home_unit_id: str, limit: int = 10) -> Recommendations:
+    home = snapshot.home_unit(home_unit_id)
+    result = evaluation.for_home(snapshot, home)
+    ids, projects = snapshot.project_table.ids, snapshot.project_rows
+    verdict = result.outcomes.max(axis=0)
+    ranked = []
+    for rank, row in enumerate(_top(result.total, verdict == PASS, ids, limit), 1):
+        entries = explain_pair(snapshot, projects[row].features, home_unit_id)
+        ranked.append(Ranked(rank, ids[row], projects[row].features.title, int(result.total[row]), entries))
+    collector, candidates = Collector(), []
+    for row in _top(result.total, verdict == UNKNOWN, ids, limit):
+        unknown = _unknown(result.outcomes[:, row].tolist())
+        candidates.append(
+            OpenCandidate(ids[row], projects[row].features.title, int(result.total[row]), unknown)
+        )
+        for gate in unknown:
+            collector.add(ids[row], gate, home, projects[row])
+    return Recommendations(
+        tuple(ranked),
+        tuple(candidates),
+        collector.questions(),
+        _counts(result.outcomes, verdict),
+        result.outcomes,
+        ids,
+        lambda row: projects[row].features.title,
+    )
+
+
+def explain_pair(
+    snapshot: Snapshot, project: ProjectFeatures, home_unit_id: str
+) -> tuple[CriterionExplanation, ...]:
+    """The explanation of one pair, the same from either side and whether or not its gates pass."""
+    compiled, row = snapshot.compiled(project), snapshot.home_table.rows[home_unit_id]
+    _, pair, scores = evaluation.for_project(snapshot, compiled)
+    middle = medians(snapshot, compiled, pair)
+    return _explain_row(row, snapshot.home_rows[row], compiled, pair, middle, scores)
+
+
+def _explain_row(
+    row: int,
+    home: CompiledHome,
+    project: CompiledProject,
+    pair: PairColumns,
+    middle: Medians,
+    scores: NDArray[np.int32],
+) -> tuple[CriterionExplanation, ...]:
+    wishes, home_id = project.features.preferred_home_unit_ids, home.features.id
+    facts = Pair(
+        home,
+        project,
+        int(pair.industry[row]),
+        int(pair.text[row]),
+        int(pair.distance_m[row]),
+        wishes.index(home_id) if home_id in wishes else None,
+    )
+    return explain(facts, middle, scores[:, row].tolist())
+
+
+def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int) -> list[int]:
+    """Rows of the best allowed candidates; equal scores in the order of their ids."""
+    rows = np.flatnonzero(allowed)
+    if limit <= 0 or not rows.size:
+        return []
+    values = total[rows]
+    if rows.size > limit:
+        threshold = np.partition(values, rows.size - limit)[rows.size - limit]
+        kept = rows[values >= threshold]
+        above = [row for row in kept.tolist() if total[row] > threshold]
+        tied = [row for row in kept.tolist() if total[row] == threshold]
+        rows_kept = above + nsmallest(limit - len(above), tied, key=ids.__getitem__)
+    else:
+        rows_kept = rows.tolist()
+    return sorted(rows_kept, key=lambda row: (-int(total[row]), ids[row]))
+
+
+def _unknown(outcomes: Sequence[int]) -> tuple[str, ...]:
+    return tuple(gate for gate, outcome in zip(GATES, outcomes, strict=True) if outcome == UNKNOWN)
+
+
+def _counts(outcomes: NDArray[np.int8], verdict: NDArray[np.int8]) -> GateCounts:
+    passed, open_, refused = (int(np.count_nonzero(verdict == value)) for value in (PASS, UNKNOWN, FAIL))
+    failed = np.count_nonzero(outcomes == FAIL, axis=1).tolist()
+    unknown = np.count_nonzero(outcomes == UNKNOWN, axis=1).tolist()
+    return GateCounts(
+        len(verdict),
+        passed,
+        open_,
+        refused,
+        dict(zip(GATES, failed, strict=True)),
+        dict(zip(GATES, unknown, strict=True)),
+    )
