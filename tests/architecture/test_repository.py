@@ -24,7 +24,7 @@ LOCKED = {
     "bootstrap": GROUPS["bootstrap"],
 }
 ADDRESS = re.compile(r"://|--(?:extra-)?index|--find-links|--trusted-host|\bfile:| @ ")
-MACHINE_PATH = re.compile(r"(?<![\w.\-}>])/(?:root|home|Users|work|mnt)/\w|\.pyenv/")
+MACHINE_PATH = re.compile(r"(?<![\w.\-}>])/(?:root|home|Users|work|mnt)/[\w.]")
 LOCKS_WITH_ADDRESSES = {
     "uv.lock",
     "pylock.toml",
