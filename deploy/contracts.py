@@ -18,7 +18,9 @@ def contract_of(service: str) -> dict[str, Any]:
     settings_class = getattr(settings_module, f"{service.capitalize()}Settings")
     with tempfile.TemporaryDirectory() as directory:
         settings = settings_class(
-            environment="test", database_url=f"sqlite+aiosqlite:///{directory}/{service}.db", secret="contract"
+            environment="test",
+            database_url=f"sqlite+aiosqlite:///{directory}/{service}.db",
+            secret="contract",
         )
         document: dict[str, Any] = app_module.create_app(settings).openapi()
     return document

@@ -15,7 +15,7 @@ from deploy.local.child import Child, becomes_ready
 from deploy.local.services import HOST, PORT_BASE, Service, local_services
 
 READY_SECONDS = 60.0
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 30.0
 
 
 class StackError(Exception):
@@ -32,9 +32,12 @@ class PortTakenError(StackError):
 
 
 class ServiceFailedError(StackError):
-    def __init__(self, child: Child, what: str) -> None:
+    def __init__(self, child: Child, what: str, log: Path | None) -> None:
         self.service = child.name
-        super().__init__("\n  ".join([f"{child.name} {what}. Its last lines:", *child.last_lines]))
+        words = [f"{child.name} {what}."]
+        if log:
+            words += [f"Its last lines, more in {log}:", *child.last_lines]
+        super().__init__("\n  ".join(words))
 
 
 class StackInterruptedError(Exception):
@@ -63,7 +66,8 @@ class LocalStack:
     ) -> None:
         self._services = services or local_services(port_base, data_dir, database_urls or {})
         self._data_dir = data_dir
-        self._log_to = log_to
+        self._log_file = log_to if isinstance(log_to, Path) else None
+        self._log = sys.stderr if log_to is None or isinstance(log_to, Path) else log_to
         self._environment = {**os.environ, **(environment or {})}
         self._ready_seconds = ready_seconds
         self._drain_seconds = drain_seconds
@@ -87,7 +91,7 @@ class LocalStack:
         assert self._owner
         self._cancelled_before = self._owner.cancelling()
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._log = self._open_log()
+        self._open_log()
         self._catch_signals()
         try:
             for service in self._services:
@@ -142,14 +146,15 @@ class LocalStack:
 
     async def _watch(self, child: Child) -> None:
         code = await child.wait()
-        self._end(ServiceFailedError(child, f"ended with exit code {code}"))
+        self._end(ServiceFailedError(child, f"ended with exit code {code}", self._log_file))
 
     async def _ready(self, service: Service) -> None:
         try:
             await asyncio.wait_for(becomes_ready(HOST, service.port, "/readyz"), self._ready_seconds)
         except TimeoutError:
             child = next(child for child in self._children if child.name == service.name)
-            raise ServiceFailedError(child, f"was not ready after {self._ready_seconds:g} s") from None
+            what = f"was not ready after {self._ready_seconds:g} s"
+            raise ServiceFailedError(child, what, self._log_file) from None
 
     def _end(self, reason: Exception) -> None:
         """The first reason counts; a signal while draining means: now."""
@@ -172,11 +177,10 @@ class LocalStack:
             loop.add_signal_handler(number, self._end, StackInterruptedError(number.name))
             self._resources.callback(loop.remove_signal_handler, number)
 
-    def _open_log(self) -> TextIO:
-        if not isinstance(self._log_to, Path):
-            return self._log_to or sys.stderr
-        self._log_to.parent.mkdir(parents=True, exist_ok=True)
-        return self._resources.enter_context(self._log_to.open("a", encoding="utf-8"))
+    def _open_log(self) -> None:
+        if self._log_file:
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            self._log = self._resources.enter_context(self._log_file.open("a", encoding="utf-8"))
 
     def _write(self, line: str) -> None:
         self._log.write(line)

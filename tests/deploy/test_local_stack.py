@@ -31,7 +31,7 @@ def fake(name: str, *manner: str, settings: dict[str, str] | None = None) -> Ser
     return Service(name, [sys.executable, FAKE, str(port), *manner], port, settings or {})
 
 
-def stack_of(*services: Service, log: io.StringIO, tmp_path: Path, **options: float) -> LocalStack:
+def stack_of(*services: Service, log: io.StringIO | Path, tmp_path: Path, **options: float) -> LocalStack:
     return LocalStack(
         services=services, data_dir=tmp_path / "data", log_to=log, handle_signals=False, **options
     )
@@ -93,11 +93,11 @@ async def test_a_dying_service_ends_the_others_and_the_block(tmp_path: Path) -> 
 
 
 async def test_a_service_that_cannot_start_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    log = io.StringIO()
+    log = tmp_path / "stack.log"
     with pytest.raises(ServiceFailedError, match=r"exit code 7(?s:.)*no such table: projects"):
         async with stack_of(fake("alpha"), fake("beta", "broken"), log=log, tmp_path=tmp_path):
             pytest.fail("the block must not be entered")
-    assert not any(map(is_running, pids_in(log.getvalue())))
+    assert not any(map(is_running, pids_in(log.read_text())))
 
 
 async def test_a_service_that_never_becomes_ready_is_given_up(tmp_path: Path) -> None:
@@ -223,3 +223,7 @@ def test_the_services_know_their_places(tmp_path: Path) -> None:
     assert registry.settings["FEIDI_REGISTRY_DATABASE_URL"] == f"sqlite+aiosqlite:///{tmp_path}/registry.db"
     assert matching.settings["FEIDI_MATCHING_DATABASE_URL"] == urls["matching"]
     assert metrics.settings["FEIDI_METRICS_REGISTRY_URL"] == registry.url
+    assert metrics.settings["FEIDI_METRICS_ISSUER"] == registry.url
+    assert "FEIDI_REGISTRY_SECRET" not in registry.settings
+    again = local_services(9100, tmp_path, urls)[1]
+    assert again.settings["FEIDI_MATCHING_SECRET"] == matching.settings["FEIDI_MATCHING_SECRET"]
