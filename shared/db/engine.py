@@ -11,9 +11,9 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias, cast
 
-from sqlalchemy import Executable, RowMapping, event
+from sqlalchemy import Executable, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -21,6 +21,9 @@ from shared.context import write_in_progress
 from shared.db.signal import Signal
 
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+Row: TypeAlias = Mapping[str, Any]
+"""One row of a result, by column name."""
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -45,23 +48,23 @@ class ReadSession:
         """``sqlite`` or ``postgresql``."""
         return self.connection.dialect.name
 
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[RowMapping]:
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row]:
         """Return all rows of a query."""
-        return (await self.connection.execute(statement, params)).mappings().all()
+        return cast(Sequence[Row], (await self.connection.execute(statement, params)).mappings().all())
 
-    async def row(self, statement: Executable, params: Params = None) -> RowMapping | None:
+    async def row(self, statement: Executable, params: Params = None) -> Row | None:
         """Return the first row of a query, or None."""
-        return (await self.connection.execute(statement, params)).mappings().first()
+        return cast(Row | None, (await self.connection.execute(statement, params)).mappings().first())
 
     async def scalar(self, statement: Executable, params: Params = None) -> Any:
         """Return the first column of the first row, or None."""
         return (await self.connection.execute(statement, params)).scalar()
 
-    async def stream(self, statement: Executable, params: Params = None) -> AsyncIterator[RowMapping]:
+    async def stream(self, statement: Executable, params: Params = None) -> AsyncIterator[Row]:
         """Yield rows without holding them all in memory."""
         async with self.connection.stream(statement, params) as result:
             async for row in result.mappings():
-                yield row
+                yield cast(Row, row)
 
 
 class WriteSession(ReadSession):

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Select, and_, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from shared.db.engine import ReadSession
+from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
 
 TOTAL_CEILING = 10_000
@@ -86,7 +87,7 @@ class Total:
 class Page:
     """One page of rows and the cursor of the next."""
 
-    rows: Sequence[RowMapping]
+    rows: Sequence[Row]
     next_cursor: str | None
     total: Total | None = None
 
@@ -249,7 +250,7 @@ def _load(value: Any) -> Any:
     return loaders[kind](text)
 
 
-Columns = Mapping[str, ColumnElement[Any] | Column[Any]]
+Columns = Mapping[str, ColumnElement[Any] | Column[Any]] | ReadOnlyColumnCollection[str, Column[Any]]
 
 
 async def fetch_page(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic_core import from_json
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
-from shared.db.engine import ReadSession
+from shared.db.engine import ReadSession, Row
 from shared.messaging.sequencer import GENESIS, link
 from shared.messaging.tables import MessagingTables
 
@@ -52,7 +52,7 @@ async def verify_chain(
     return ChainReport(max(0, position - from_sequence + 1), None, head)
 
 
-def _holds(row: RowMapping, previous: str) -> bool:
+def _holds(row: Row, previous: str) -> bool:
     """Tell whether the row is linked to the previous one, and its columns say what its payload says."""
     if row["chain"] != link(previous, row["payload"]):
         return False
@@ -71,7 +71,7 @@ async def _link_at(session: ReadSession, tables: MessagingTables, sequence: int)
 
 async def _batch(
     session: ReadSession, tables: MessagingTables, after: int, last: int
-) -> Sequence[RowMapping]:
+) -> Sequence[Row]:
     events = tables.events
     statement = select(events).where(events.c.sequence > after, events.c.sequence <= last)
     return await session.rows(statement.order_by(events.c.sequence).limit(_BATCH))

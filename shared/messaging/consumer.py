@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.clock import Clock, now
-from shared.db.engine import Database, ReadSession, WriteSession
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.errors import CursorExpired
 from shared.logging import get_logger
 from shared.messaging.failures import is_permanent
@@ -140,7 +140,7 @@ class FeedConsumer:
             remaining += result.remaining
         return Redelivery(applied, remaining)
 
-    async def _state(self) -> RowMapping:
+    async def _state(self) -> Row:
         consumers = self._tables.consumers
         statement = select(consumers).where(consumers.c.name == self.name)
         async with self._database.read() as session:
@@ -166,7 +166,7 @@ class FeedConsumer:
             stopping.cancel()
             fetching.cancel()
 
-    async def _take(self, page: FetchedPage, state: RowMapping) -> int:
+    async def _take(self, page: FetchedPage, state: Row) -> int:
         try:
             try:
                 await self._apply_page(page, state, one_by_one=False)
@@ -178,7 +178,7 @@ class FeedConsumer:
             return 0
         return len(page.events)
 
-    async def _apply_page(self, page: FetchedPage, state: RowMapping, *, one_by_one: bool) -> None:
+    async def _apply_page(self, page: FetchedPage, state: Row, *, one_by_one: bool) -> None:
         async with self._database.write() as tx:
             await self._move_cursor(tx, page, state)
             waiting = await self._waiting_subjects(tx, page.events)
@@ -204,7 +204,7 @@ class FeedConsumer:
             return f"{type(error).__name__}: {error}"[:1000]
         return None
 
-    async def _move_cursor(self, tx: WriteSession, page: FetchedPage, state: RowMapping) -> None:
+    async def _move_cursor(self, tx: WriteSession, page: FetchedPage, state: Row) -> None:
         """Move from where the page was fetched; this locks the row, and tells when another was faster."""
         consumers = self._tables.consumers
         instant = self._clock()

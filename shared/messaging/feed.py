@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, RowMapping, Select, Table, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, bindparam, or_, select, true
 
 from shared.clock import now
-from shared.db.engine import Database, ReadSession
+from shared.db.engine import Database, ReadSession, Row
 from shared.db.visibility import Viewer, visible
 from shared.messaging.cursor import LATEST, Cursor, cursor_expired, parse_after
 from shared.messaging.outbox import with_sequence
@@ -258,7 +258,7 @@ def _of_types(events: Table, types: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
-def _filled(query: _Query, rows: Sequence[RowMapping], start: int) -> FeedPage:
+def _filled(query: _Query, rows: Sequence[Row], start: int) -> FeedPage:
     head = rows[0]["head"]
     positions = [row["sequence"] for row in rows]
     events = [with_sequence(row["payload"], row["sequence"]) for row in rows]

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, RowMapping, String, Table, or_, select, update
+from sqlalchemy import Column, ColumnElement, String, Table, or_, select, update
 
-from shared.db.engine import WriteSession
+from shared.db.engine import Row, WriteSession
 from shared.db.types import UtcDateTime
 
 
@@ -27,7 +27,7 @@ async def claim_rows(
     until: datetime,
     limit: int,
     order_by: Sequence[ColumnElement[Any] | Column[Any]],
-) -> Sequence[RowMapping]:
+) -> Sequence[Row]:
     """Lease up to ``limit`` rows that are due and not leased at ``instant``, and return them.
 
     Rows that another process is claiming now are passed over instead of waited for.

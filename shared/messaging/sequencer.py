@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    RowMapping,
     Table,
     Text,
     Update,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.clock import Clock, now
-from shared.db.engine import Database, ReadSession, WriteSession
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.ids import new_id
 from shared.logging import get_logger
 from shared.messaging.outbox import PUBLISHED
@@ -137,7 +136,7 @@ class Sequencer:
             if numbered < self._batch:
                 await pause(stop, self._poll_s, self._published, seen)
 
-    async def _state(self, tx: WriteSession) -> RowMapping:
+    async def _state(self, tx: WriteSession) -> Row:
         statement = select(self._tables.feed_state)
         state = await tx.row(statement)
         if state is None:
@@ -146,7 +145,7 @@ class Sequencer:
         assert state is not None
         return state
 
-    async def _number(self, tx: WriteSession, state: RowMapping, rows: Sequence[RowMapping]) -> None:
+    async def _number(self, tx: WriteSession, state: Row, rows: Sequence[Row]) -> None:
         head, chain = state["head"], state["chain"]
         stamp = max(self._clock(), state["sequenced_at"], *[row["recorded_at"] for row in rows])
         row_ids, links = [], []

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.registry.organisations.errors import OrganisationExists
 from services.registry.organisations.models import organisations
-from shared.db.engine import ReadSession, WriteSession
+from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 
 
-async def find(session: ReadSession, organisation_id: str, *, lock: bool = False) -> RowMapping | None:
+async def find(session: ReadSession, organisation_id: str, *, lock: bool = False) -> Row | None:
     """Return one organisation, locked for this transaction if asked."""
     statement = select(organisations).where(organisations.c.id == organisation_id)
     return await session.row(statement.with_for_update() if lock else statement)
