@@ -187,9 +187,7 @@ async def test_errors_of_the_store_are_tried_again(
     failing = iter([True, True])
 
     class Unlucky(Jobs):
-        async def claim(
-            self, tx: WriteSession, token: str, until: datetime, limit: int
-        ) -> Sequence[Row]:
+        async def claim(self, tx: WriteSession, token: str, until: datetime, limit: int) -> Sequence[Row]:
             rows = await super().claim(tx, token, until, limit)
             if next(failing, False):
                 raise OSError("gone")
