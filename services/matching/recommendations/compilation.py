@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+import numpy as np
+
 from services.matching.recommendations import criteria, industries
 from services.matching.recommendations.columns import LARGE_MAX, NONE, SMALL_MAX, HomeColumns, ProjectColumns
 from services.matching.recommendations.features import (
@@ -12,8 +14,10 @@ from services.matching.recommendations.features import (
     HomeUnitFeatures,
     Number,
     ProjectFeatures,
+    Source,
 )
 from services.matching.recommendations.gates import FAIL, UNKNOWN
+from services.matching.recommendations.grams import Grams
 from services.matching.recommendations.text import bigrams
 
 _STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
@@ -22,6 +26,32 @@ AMOUNT_LIMIT_CNY = 10**13
 SPACE_LIMIT_M2 = 10**9
 
 Place = tuple[float, float] | None
+Sources = tuple[tuple[Source, ...], ...]
+
+HOME_FIELDS = (
+    ("leading_industries",),
+    ("description",),
+    ("available_space_m2",),
+    ("max_fund_amount_cny", "remaining_budget_cny"),
+    ("lon", "lat"),
+    ("cluster_ids",),
+    ("landed_count", "admitted_count"),
+    (),
+    ("talent_count",),
+    (),
+)
+PROJECT_FIELDS = (
+    ("industry_codes", "strategic_fields"),
+    ("title", "summary"),
+    ("plant_class", "space_m2"),
+    ("fund_amount_cny",),
+    ("host_lon", "host_lat"),
+    ("host_cluster_ids",),
+    (),
+    ("preferred_home_unit_ids",),
+    (),
+    ("enclave_home_unit_id",),
+)
 
 
 class Codes:
@@ -32,6 +62,9 @@ class Codes:
 
     def __call__(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
+
+    def sorted(self, names: Iterable[str]) -> Grams:
+        return np.array(sorted(self(name) for name in names), np.int32)
 
     def mask(self, names: Iterable[str]) -> int:
         bits = 0
@@ -50,8 +83,9 @@ class CompiledHome:
     weights: tuple[int, ...]
     nodes: frozenset[str]
     policy_nodes: frozenset[str]
-    grams: frozenset[str]
+    grams: Grams
     place: Place
+    sources: Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +93,20 @@ class CompiledProject:
     features: ProjectFeatures
     row: ProjectColumns
     keys: tuple[str, ...]
-    grams: frozenset[str]
+    grams: Grams
     place: Place
 
 
-def compile_home(home: HomeUnitFeatures, organisations: Codes, clusters: Codes) -> CompiledHome:
+def compile_home(
+    home: HomeUnitFeatures, organisations: Codes, clusters: Codes, vocabulary: Codes
+) -> CompiledHome:
     space = _whole(home.available_space_m2, ROUND_FLOOR, SPACE_LIMIT_M2)
     caps = [
         _whole(cap, ROUND_FLOOR, AMOUNT_LIMIT_CNY)
         for cap in (home.max_fund_amount_cny, home.remaining_budget_cny)
     ]
     known_caps = [cap for cap in caps if cap is not None]
-    nodes, grams = industries.ancestors(home.leading_industries), bigrams(home.description)
+    nodes, grams = industries.ancestors(home.leading_industries), vocabulary.sorted(bigrams(home.description))
     row = HomeColumns(
         code=organisations(home.id),
         accepted_stages=_mask(home.accepted_stages or (), _STAGE_BIT),
@@ -98,6 +134,7 @@ def compile_home(home: HomeUnitFeatures, organisations: Codes, clusters: Codes) 
         frozenset(industries.node(key) for key in home.policy_supported_fields or ()),
         grams,
         place_of(home.lon, home.lat),
+        sources_of(home, HOME_FIELDS),
     )
 
 
@@ -105,6 +142,7 @@ def compile_project(
     project: ProjectFeatures,
     organisations: Codes,
     clusters: Codes,
+    vocabulary: Codes,
     pattern: Callable[[tuple[str, ...]], int],
     host: Callable[[Place], int],
 ) -> CompiledProject:
@@ -114,7 +152,7 @@ def compile_project(
     keys = tuple(
         sorted({industries.node(key) for key in (*project.industry_codes, *project.strategic_fields)})
     )
-    grams = bigrams(f"{project.title}\n{project.summary}")
+    grams = vocabulary.sorted(bigrams(f"{project.title}\n{project.summary}"))
     place = place_of(project.host_lon, project.host_lat)
     lock, enclave = project.legal_lock_home_unit_id, project.enclave_home_unit_id
     limit = project.max_distance_km
@@ -136,6 +174,12 @@ def compile_project(
         host=host(place),
     )
     return CompiledProject(project, row, keys, grams, place)
+
+
+def sources_of(features: HomeUnitFeatures | ProjectFeatures, names: tuple[tuple[str, ...], ...]) -> Sources:
+    """Per criterion the sources of its facts; a fact without its own is of the record itself."""
+    own, record_id, as_of = features.sources, features.id, features.as_of
+    return tuple(tuple(own.get(n) or Source(record_id, n, as_of) for n in group) for group in names)
 
 
 def place_of(lon: float | None, lat: float | None) -> Place:

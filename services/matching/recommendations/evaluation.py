@@ -92,6 +92,8 @@ class Lens:
         self._outcomes = np.zeros((len(gates.GATES), 16), np.int8)
         self._total = np.zeros(16, np.int32)
         self._epoch, self._seen = -1, 0
+        self._grams = frozenset(home.grams.tolist())
+        self._fits = self._supports = np.zeros(0, np.int32)
 
     def evaluation(self) -> Evaluation:
         log, size = self._snapshot.project_log, len(self._snapshot.project_rows)
@@ -109,10 +111,12 @@ class Lens:
         return text_column(shared, len(self.home.grams), self._snapshot.project_table.view.gram_count)
 
     def _some_texts(self, rows: list[int]) -> Any:
-        home, projects = self.home.grams, self._snapshot.project_rows
-        values = [
-            similarity(len(home & projects[row].grams), len(home), len(projects[row].grams)) for row in rows
-        ]
+        projects, size = self._snapshot.project_rows, len(self.home.grams)
+        values = []
+        for row in rows:
+            grams = projects[row].grams
+            shared = len(self._grams.intersection(grams.tolist()))
+            values.append(similarity(shared, size, len(grams)))
         return np.array(values, np.int32)
 
     def _apply(self, rows: Any, texts: Any, size: int) -> None:
@@ -120,13 +124,16 @@ class Lens:
         view = self._snapshot.project_table.view
         projects = ProjectColumns(**{f.name: getattr(view, f.name)[rows] for f in fields(view)})
         patterns, count = self._snapshot.patterns, len(projects.pattern)
+        self._fits = np.append(self._fits, patterns.fits(self.home.nodes, len(self._fits)))
+        self._supports = np.append(
+            self._supports, patterns.supports(self.home.policy_nodes, len(self._supports))
+        )
         pair = PairColumns(
-            industry=patterns.fits(self.home.nodes)[projects.pattern],
+            industry=self._fits[projects.pattern],
             text=texts,
             distance_m=patterns.distances(self.home.place)[projects.host],
             preference=self._preferences(size)[rows],
-            policy=patterns.supports(self.home.policy_nodes)[projects.pattern]
-            | (projects.fund_at_most_cny == -1),
+            policy=(self._supports[projects.pattern] > 0) | (projects.fund_at_most_cny == -1),
         )
         total = np.zeros(count, np.int32)
         for weight, column in zip(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.matching.recommendations import industries, labels
 from services.matching.recommendations.columns import LARGE_MAX, SMALL_MAX
-from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.recommendations.compilation import CompiledHome, CompiledProject, Sources
 from services.matching.recommendations.criteria import CRITERIA, FULL, PairColumns
 from services.matching.recommendations.features import Source
 from services.matching.recommendations.snapshot import Snapshot
@@ -59,13 +59,8 @@ class Medians(NamedTuple):
     talent_count: int | None
 
 
-class Fact(NamedTuple):
-    value: Value
-    unit: str
-    median: Value
-    sign: int | None
-    zh: str
-    en: str
+Fact = tuple[Value, str, Value, int | None, str, str]
+"""Value, unit, the median city's value, sign of the comparison, and the fact in zh and en."""
 
 
 def medians(snapshot: Snapshot, project: CompiledProject, pair: PairColumns) -> Medians:
@@ -107,7 +102,7 @@ def _industry(pair: Pair, median: Medians) -> Fact | None:
     level = labels.LEVELS[pair.industry]
     node = industries.best_node(pair.project.keys, pair.home.nodes)
     via = "" if node is None else f" {node}"
-    return Fact(
+    return (
         pair.industry / FULL,
         "similarity",
         None if median.industry is None else median.industry / FULL,
@@ -120,7 +115,7 @@ def _industry(pair: Pair, median: Medians) -> Fact | None:
 def _text(pair: Pair, median: Medians) -> Fact | None:
     if pair.text < 0:
         return None
-    return Fact(
+    return (
         pair.text / FULL,
         "similarity",
         None if median.text is None else median.text / FULL,
@@ -133,10 +128,10 @@ def _text(pair: Pair, median: Medians) -> Fact | None:
 def _space(pair: Pair, median: Medians) -> Fact | None:
     available, need = pair.home.row.space_sure_m2, pair.project.row.space_at_most_m2
     if need == -1:
-        return Fact(0, "m2", None, None, "项目不需要厂房面积", "The project needs no space")
+        return (0, "m2", None, None, "项目不需要厂房面积", "The project needs no space")
     if available == -1 or need == SMALL_MAX:
         return None
-    return Fact(
+    return (
         available,
         "m2",
         median.space_m2,
@@ -149,10 +144,10 @@ def _space(pair: Pair, median: Medians) -> Fact | None:
 def _fund(pair: Pair, median: Medians) -> Fact | None:
     cap, amount = pair.home.row.fund_sure_cny, pair.project.row.fund_at_most_cny
     if amount == -1:
-        return Fact(0, "CNY", None, None, "项目不申请资金", "The project asks for no funding")
+        return (0, "CNY", None, None, "项目不申请资金", "The project asks for no funding")
     if cap == -1 or amount == LARGE_MAX:
         return None
-    return Fact(
+    return (
         cap,
         "CNY",
         median.fund_cny,
@@ -166,7 +161,7 @@ def _distance(pair: Pair, median: Medians) -> Fact | None:
     if pair.distance_m < 0:
         return None
     sign = _sign(pair.distance_m, median.distance_m)
-    return Fact(
+    return (
         pair.distance_m / 1000,
         "km",
         None if median.distance_m is None else median.distance_m / 1000,
@@ -187,7 +182,7 @@ def _cluster(pair: Pair, median: Medians) -> Fact | None:
     zh = "与飞入地同属一个城市群（圈层式）" if shared else "与飞入地不在同一城市群（跨区域）"
     en = "In one city cluster with the host" if shared else "In another city cluster than the host"
     middle = None if median.cluster is None else _CLUSTER[median.cluster]
-    return Fact(_CLUSTER[shared], "pattern", middle, _sign(shared, median.cluster), zh, en)
+    return (_CLUSTER[shared], "pattern", middle, _sign(shared, median.cluster), zh, en)
 
 
 def _track_record(pair: Pair, median: Medians) -> Fact | None:
@@ -195,7 +190,7 @@ def _track_record(pair: Pair, median: Medians) -> Fact | None:
     if rate < 0:
         return None
     landed, admitted = pair.home.features.landed_count, pair.home.features.admitted_count
-    return Fact(
+    return (
         rate / FULL,
         "rate",
         None if median.track_record is None else median.track_record / FULL,
@@ -209,9 +204,9 @@ def _preference(pair: Pair, median: Medians) -> Fact | None:
     if not pair.project.features.preferred_home_unit_ids:
         return None
     if pair.place is None:
-        return Fact(None, "place", None, None, "不在团队意愿之列", "Not among the team's wishes")
+        return (None, "place", None, None, "不在团队意愿之列", "Not among the team's wishes")
     place = pair.place + 1
-    return Fact(place, "place", None, None, f"团队第 {place} 志愿", f"The team's wish number {place}")
+    return (place, "place", None, None, f"团队第 {place} 志愿", f"The team's wish number {place}")
 
 
 def _talent(pair: Pair, median: Medians) -> Fact | None:
@@ -219,8 +214,13 @@ def _talent(pair: Pair, median: Medians) -> Fact | None:
     if count < 0:
         return None
     sign = _sign(count, median.talent_count)
-    return Fact(
-        count, "persons", median.talent_count, sign, f"在册人才 {count:,} 人", f"{count:,} certified talents"
+    return (
+        count,
+        "persons",
+        median.talent_count,
+        sign,
+        f"在册人才 {count:,} 人",
+        f"{count:,} certified talents",
     )
 
 
@@ -232,62 +232,56 @@ def _own_enclave(pair: Pair, median: Medians) -> Fact | None:
         if own
         else "The project is not in this home unit's enclave"
     )
-    return Fact(int(own), "boolean", None, None, zh, en)
+    return (int(own), "boolean", None, None, zh, en)
 
 
-_FACTS: tuple[tuple[Callable[[Pair, Medians], Fact | None], tuple[str, ...], tuple[str, ...]], ...] = (
-    (_industry, ("leading_industries",), ("industry_codes", "strategic_fields")),
-    (_text, ("description",), ("title", "summary")),
-    (_space, ("available_space_m2",), ("plant_class", "space_m2")),
-    (_fund, ("max_fund_amount_cny", "remaining_budget_cny"), ("fund_amount_cny",)),
-    (_distance, ("lon", "lat"), ("host_lon", "host_lat")),
-    (_cluster, ("cluster_ids",), ("host_cluster_ids",)),
-    (_track_record, ("landed_count", "admitted_count"), ()),
-    (_preference, (), ("preferred_home_unit_ids",)),
-    (_talent, ("talent_count",), ()),
-    (_own_enclave, (), ("enclave_home_unit_id",)),
+_FACTS: tuple[Callable[[Pair, Medians], Fact | None], ...] = (
+    _industry,
+    _text,
+    _space,
+    _fund,
+    _distance,
+    _cluster,
+    _track_record,
+    _preference,
+    _talent,
+    _own_enclave,
 )
-_WORDS = {1: "better", 0: "equal", -1: "worse"}
+_ENTRIES = tuple(
+    (name, *labels.CRITERIA[name], fact_of) for name, fact_of in zip(CRITERIA, _FACTS, strict=True)
+)
+_NO_COMPARISON = (None, "。", ".")
+_COMPARED = {
+    sign: (word, f"，{labels.COMPARISONS[word].zh}。", f", {labels.COMPARISONS[word].en}.")
+    for sign, word in ((1, "better"), (0, "equal"), (-1, "worse"))
+}
+_UNKNOWN: Fact = (None, "", None, None, *labels.UNKNOWN)
 
 
-def _sources(features: object, names: Sequence[str]) -> tuple[Source, ...]:
-    own: dict[str, Source] = features.sources  # type: ignore[attr-defined]
-    return tuple(own.get(n) or Source(features.id, n, features.as_of) for n in names)  # type: ignore[attr-defined]
-
-
-def explain(pair: Pair, median: Medians, scores: Sequence[int]) -> tuple[CriterionExplanation, ...]:
-    entries = []
-    for name, (fact_of, home_fields, project_fields), score, weight in zip(
-        CRITERIA, _FACTS, scores, pair.home.weights, strict=True
+def explain(
+    pair: Pair, median: Medians, scores: Sequence[int], project_sources: Sources
+) -> tuple[CriterionExplanation, ...]:
+    home, entries = pair.home, []
+    for (name, label_zh, label_en, fact_of), score, weight, of_home, of_project in zip(
+        _ENTRIES, scores, home.weights, home.sources, project_sources, strict=True
     ):
         fact = fact_of(pair, median)
-        label = labels.CRITERIA[name]
-        sources = _sources(pair.home.features, home_fields) + _sources(pair.project.features, project_fields)
-        if fact is None:
-            zh, en = f"{label.zh}：{labels.UNKNOWN.zh}。", f"{label.en}: {labels.UNKNOWN.en}."
-            entries.append(
-                CriterionExplanation(name, False, None, "", score, weight, 0, None, None, sources, zh, en)
-            )
-            continue
-        word = None if fact.sign is None else _WORDS[fact.sign]
-        zh, en = f"{label.zh}：{fact.zh}", f"{label.en}: {fact.en}"
-        if word is not None:
-            comparison = labels.COMPARISONS[word]
-            zh, en = f"{zh}，{comparison.zh}", f"{en}, {comparison.en}"
+        value, unit, middle, sign, zh, en = fact or _UNKNOWN
+        word, end_zh, end_en = _NO_COMPARISON if sign is None else _COMPARED[sign]
         entries.append(
             CriterionExplanation(
                 name,
-                True,
-                fact.value,
-                fact.unit,
+                fact is not None,
+                value,
+                unit,
                 score,
                 weight,
                 score * weight,
-                fact.median,
+                middle,
                 word,
-                sources,
-                f"{zh}。",
-                f"{en}.",
+                of_home + of_project,
+                f"{label_zh}：{zh}{end_zh}",
+                f"{label_en}: {en}{end_en}",
             )
         )
     return tuple(entries)

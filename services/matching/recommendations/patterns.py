@@ -1,5 +1,7 @@
 """Projects share few sets of industries and few host sites: each is worked out once per home unit."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,20 +53,21 @@ class Patterns:
         self._vectors[:, number] = np.nan if place is None else unit_vector(*place)
         return number
 
-    def fits(self, nodes: frozenset[str]) -> NDArray[np.int32]:
-        """Per pattern the best similarity with a home unit's industries; −1 if those are not known."""
-        if not nodes:
-            return np.full(len(self._patterns), -1, np.int32)
-        return self._best([industries.fit((name,), nodes) for name in self._names])
+    def fits(self, nodes: frozenset[str], first: int = 0) -> NDArray[np.int32]:
+        """Per pattern from the first on, the best similarity with a home unit's industries."""
+        return self._best(lambda name: industries.fit((name,), nodes), first)
 
-    def supports(self, policy_nodes: frozenset[str]) -> NDArray[np.bool_]:
-        return self._best([industries.supported((name,), policy_nodes) for name in self._names]) > 0
+    def supports(self, policy_nodes: frozenset[str], first: int = 0) -> NDArray[np.int32]:
+        return self._best(lambda name: industries.supported((name,), policy_nodes), first)
 
-    def _best(self, by_key: list[int] | list[bool]) -> NDArray[np.int32]:
-        if not self._used:
+    def _best(self, value_of: Callable[[str], int], first: int) -> NDArray[np.int32]:
+        count = len(self._patterns)
+        if first == count:
             return np.zeros(0, np.int32)
-        values = np.array(by_key, np.int32)[self._items[: self._used]]
-        return np.maximum.reduceat(values, self._starts[: len(self._patterns)])
+        begin = int(self._starts[first])
+        keys, places = np.unique(self._items[begin : self._used], return_inverse=True)
+        values = np.array([value_of(self._names[key]) for key in keys.tolist()], np.int32)
+        return np.maximum.reduceat(values[places], self._starts[first:count] - begin)
 
     def distances(self, place: Place) -> NDArray[np.int32]:
         origin = None if place is None else unit_vector(*place)

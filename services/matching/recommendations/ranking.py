@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.recommendations import evaluation, labels
-from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.recommendations.compilation import (
+    PROJECT_FIELDS,
+    CompiledHome,
+    CompiledProject,
+    Sources,
+    sources_of,
+)
 from services.matching.recommendations.criteria import PairColumns
 from services.matching.recommendations.explanation import (
     CriterionExplanation,
@@ -104,10 +110,12 @@ def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: in
     ids, homes = snapshot.home_table.ids, snapshot.home_rows
     verdict = result.outcomes.max(axis=0)
     best = _top(result.total, verdict == PASS, ids, limit)
-    middle = medians(snapshot, compiled, pair) if best else None
-    explained = (
-        [_explain_row(row, homes[row], compiled, pair, middle, scores) for row in best] if middle else []
-    )
+    middle, sources = medians(snapshot, compiled, pair), sources_of(project, PROJECT_FIELDS)
+    columns = scores[:, best].T.tolist()
+    explained = [
+        _explain_row(row, homes[row], compiled, pair, middle, column, sources)
+        for row, column in zip(best, columns, strict=True)
+    ]
     ranked = tuple(
         Ranked(rank, ids[row], homes[row].features.name, sum([e.points for e in entries]), entries)
         for rank, (row, entries) in enumerate(zip(best, explained, strict=True), 1)
@@ -167,7 +175,9 @@ def explain_pair(
     compiled, row = snapshot.compiled(project), snapshot.home_table.rows[home_unit_id]
     _, pair, scores = evaluation.for_project(snapshot, compiled)
     middle = medians(snapshot, compiled, pair)
-    return _explain_row(row, snapshot.home_rows[row], compiled, pair, middle, scores)
+    sources = sources_of(project, PROJECT_FIELDS)
+    column = scores[:, row].tolist()
+    return _explain_row(row, snapshot.home_rows[row], compiled, pair, middle, column, sources)
 
 
 def _explain_row(
@@ -176,7 +186,8 @@ def _explain_row(
     project: CompiledProject,
     pair: PairColumns,
     middle: Medians,
-    scores: NDArray[np.int32],
+    scores: Sequence[int],
+    sources: Sources,
 ) -> tuple[CriterionExplanation, ...]:
     wishes, home_id = project.features.preferred_home_unit_ids, home.features.id
     facts = Pair(
@@ -187,7 +198,7 @@ def _explain_row(
         int(pair.distance_m[row]),
         wishes.index(home_id) if home_id in wishes else None,
     )
-    return explain(facts, middle, scores[:, row].tolist())
+    return explain(facts, middle, scores, sources)
 
 
 def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int) -> list[int]:

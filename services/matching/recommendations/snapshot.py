@@ -40,7 +40,7 @@ class Snapshot:
     def __init__(
         self, homes: Iterable[HomeUnitFeatures] = (), projects: Iterable[ProjectFeatures] = ()
     ) -> None:
-        self._organisations, self._clusters = Codes(), Codes()
+        self._organisations, self._clusters, self._vocabulary = Codes(), Codes(), Codes()
         self.patterns = Patterns()
         self.home_table, self.project_table = Table(HomeColumns), Table(ProjectColumns)
         self.home_rows: list[CompiledHome] = []
@@ -65,16 +65,16 @@ class Snapshot:
     # -- home units
 
     def upsert_home_unit(self, features: HomeUnitFeatures) -> None:
-        home = compile_home(features, self._organisations, self._clusters)
+        home = compile_home(features, self._organisations, self._clusters, self._vocabulary)
         row = self.home_table.put(features.id, home.row)
         if row == len(self.home_rows):
             self.home_rows.append(home)
             self._forget_columns()
-            before: frozenset[str] = frozenset()
+            before: list[int] = []
         else:
-            before = self.home_rows[row].grams
+            before = self.home_rows[row].grams.tolist()
             self.home_rows[row] = home
-        self.home_postings.put(row, before, home.grams)
+        self.home_postings.put(row, before, home.grams.tolist())
         self._weights, self._vectors = grown(self._weights, row + 1), grown(self._vectors, row + 1)
         self._weights[:, row] = home.weights
         self._vectors[:, row] = np.nan if home.place is None else unit_vector(*home.place)
@@ -84,9 +84,9 @@ class Snapshot:
     def remove_home_unit(self, home_unit_id: str) -> None:
         row, last = self.home_table.drop(home_unit_id)
         gone, moved = self.home_rows[row], self.home_rows[last]
-        self.home_postings.put(last, moved.grams, ())
+        self.home_postings.put(last, moved.grams.tolist(), ())
         if row != last:
-            self.home_postings.put(row, gone.grams, moved.grams)
+            self.home_postings.put(row, gone.grams.tolist(), moved.grams.tolist())
         self.home_rows[row] = moved
         self.home_rows.pop()
         self._weights[:, row], self._vectors[:, row] = self._weights[:, last], self._vectors[:, last]
@@ -138,7 +138,12 @@ class Snapshot:
         if row is not None and self.project_rows[row].features is features:
             return self.project_rows[row]
         return compile_project(
-            features, self._organisations, self._clusters, self.patterns.industry, self.patterns.host
+            features,
+            self._organisations,
+            self._clusters,
+            self._vocabulary,
+            self.patterns.industry,
+            self.patterns.host,
         )
 
     def _forget_preferences(self, features: ProjectFeatures) -> None:
