@@ -1,6 +1,6 @@
 # Aliases of ./dev for those whose fingers know make.
-.PHONY: help demo run test check bench lock
+.PHONY: help demo run test check bench migrate openapi lock
 help:
 	@./dev help
-demo run test check bench lock:
+demo run test check bench migrate openapi lock:
 	@./dev $@ $(ARGS)

@@ -13,6 +13,7 @@ from typing import Self, TextIO
 
 from deploy.local.child import Child, becomes_ready
 from deploy.local.services import HOST, PORT_BASE, Service, local_services
+from deploy.migrate import migrate
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 30.0
@@ -64,7 +65,8 @@ class LocalStack:
         drain_seconds: float = DRAIN_SECONDS,
         handle_signals: bool = True,
     ) -> None:
-        self._services = services or local_services(port_base, data_dir, database_urls or {})
+        self._database_urls = database_urls or {}
+        self._services = services or local_services(port_base, data_dir, self._database_urls)
         self._data_dir = data_dir
         self._log_file = log_to if isinstance(log_to, Path) else None
         self._log = sys.stderr if log_to is None or isinstance(log_to, Path) else log_to
@@ -94,6 +96,9 @@ class LocalStack:
         self._open_log()
         self._catch_signals()
         try:
+            # An embedded store upgrades itself; a server's is left alone by the services.
+            for name, url in self._database_urls.items():
+                await asyncio.to_thread(migrate, name, url)
             for service in self._services:
                 await self._start(service)
             await asyncio.gather(*(self._ready(service) for service in self._services))
