@@ -3,7 +3,12 @@
 from fastapi import FastAPI
 
 from services.registry.base import idempotency_keys, messaging, parties
+from services.registry.enclaves.dependants import Dependants
+from services.registry.enclaves.network_routes import router as networks_router
+from services.registry.enclaves.routes import enclaves_router
 from services.registry.organisations.routes import router as organisations_router
+from services.registry.projects.routes import router as projects_router
+from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.settings import RegistrySettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -42,7 +47,13 @@ def create_app(
             title="Feidi registry",
             summary="Parties, enclaves, projects and their three tracks.",
             state=state,
-            routers=[organisations_router, feed_router(lambda _request: feed, "registry:events:read")],
+            routers=[
+                projects_router,
+                organisations_router,
+                enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
+                networks_router,
+                feed_router(lambda _request: feed, "registry:events:read"),
+            ],
             tasks=[sequencer.run],
         )
     )

@@ -1,6 +1,8 @@
 """Every table of registry, for migrations and schema checks."""
 
 from services.registry.base import metadata
+from services.registry.enclaves import models as enclaves
 from services.registry.organisations import models as organisations
+from services.registry.projects import models as projects
 
-__all__ = ["metadata", "organisations"]
+__all__ = ["enclaves", "metadata", "organisations", "projects"]

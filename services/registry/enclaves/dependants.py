@@ -1,0 +1,29 @@
+"""What stands on an enclave and has to follow when its parties change, supplied by whoever knows it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from shared.db.engine import WriteSession
+from shared.identity import Principal
+
+
+@dataclass(frozen=True)
+class Dependants:
+    """``hold`` locks the records of an enclave, before the enclave itself is locked: everybody takes the
+    two in this order. ``refresh`` brings their parties up to date after the enclave's have changed.
+    """
+
+    hold: Callable[[WriteSession, str], Awaitable[None]]
+    refresh: Callable[[WriteSession, Principal, str], Awaitable[None]]
+
+
+async def _hold_nothing(_tx: WriteSession, _enclave_id: str) -> None:
+    return None
+
+
+async def _refresh_nothing(_tx: WriteSession, _actor: Principal, _enclave_id: str) -> None:
+    return None
+
+
+NO_DEPENDANTS = Dependants(_hold_nothing, _refresh_nothing)
+"""For a store in which nothing stands on enclaves."""

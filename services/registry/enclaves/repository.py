@@ -1,0 +1,92 @@
+"""All SQL of enclaves and networks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.registry.base import parties
+from services.registry.enclaves.errors import CentreTaken, EnclaveExists, NetworkExists
+from services.registry.enclaves.models import enclaves, networks
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.visibility import Viewer, visible
+from shared.errors import Conflict
+
+
+async def find(
+    session: ReadSession, enclave_id: str, *, viewer: Viewer | None = None, lock: bool = False
+) -> Row | None:
+    """Return one enclave, if ``viewer`` may see it; locked for this transaction if asked.
+
+    The lock lets foreign-key checks of other inserts pass.
+    """
+    statement = select(enclaves).where(enclaves.c.id == enclave_id)
+    if viewer is not None:
+        statement = statement.where(visible(parties, enclaves.c.id, viewer))
+    return await session.row(statement.with_for_update(key_share=True) if lock else statement)
+
+
+async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
+    """Return one page of the enclaves ``viewer`` may see."""
+    statement = select(enclaves).where(visible(parties, enclaves.c.id, viewer))
+    return await fetch_page(session, statement, enclaves.c, query, signer)
+
+
+async def add(tx: WriteSession, values: dict[str, Any]) -> None:
+    """Insert one enclave."""
+    try:
+        await tx.execute(insert(enclaves).values(values))
+    except IntegrityError as error:
+        raise _refusal(error, EnclaveExists) from error
+
+
+async def change(tx: WriteSession, enclave_id: str, values: dict[str, Any]) -> None:
+    """Update one enclave whose row this transaction has locked."""
+    try:
+        await tx.execute(update(enclaves).where(enclaves.c.id == enclave_id).values(values))
+    except IntegrityError as error:
+        raise _refusal(error, EnclaveExists) from error
+
+
+async def members(session: ReadSession, network_ids: Sequence[str]) -> Sequence[Row]:
+    """Return the members of these networks in order of id."""
+    statement = select(enclaves).where(enclaves.c.network_id.in_(network_ids))
+    return await session.rows(statement.order_by(enclaves.c.id))
+
+
+async def find_network(
+    session: ReadSession, network_id: str, *, viewer: Viewer | None = None, lock: bool = False
+) -> Row | None:
+    """Return one network, if ``viewer`` may see it; locked for this transaction if asked."""
+    statement = select(networks).where(networks.c.id == network_id)
+    if viewer is not None:
+        statement = statement.where(visible(parties, networks.c.id, viewer))
+    return await session.row(statement.with_for_update(key_share=True) if lock else statement)
+
+
+async def page_networks(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
+    """Return one page of the networks ``viewer`` may see."""
+    statement = select(networks).where(visible(parties, networks.c.id, viewer))
+    return await fetch_page(session, statement, networks.c, query, signer)
+
+
+async def add_network(tx: WriteSession, values: dict[str, Any]) -> None:
+    """Insert one network."""
+    try:
+        await tx.execute(insert(networks).values(values))
+    except IntegrityError as error:
+        raise NetworkExists() from error
+
+
+async def change_network(tx: WriteSession, network_id: str, values: dict[str, Any]) -> None:
+    """Update one network whose row this transaction has locked."""
+    await tx.execute(update(networks).where(networks.c.id == network_id).values(values))
+
+
+def _refusal(error: IntegrityError, otherwise: type[Conflict]) -> Conflict:
+    # SQLite names the columns of a violated index, PostgreSQL its name.
+    text = str(error.orig)
+    centre = "uq_enclaves_network_centre" in text or "enclaves.network_id" in text
+    return CentreTaken() if centre else otherwise()
