@@ -1,5 +1,6 @@
 """An unknown is not a pass: it is the next question, and to whom."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from services.matching.recommendations import labels
@@ -20,35 +21,37 @@ class Question(NamedTuple):
     en: str
 
 
+_Missing = tuple[str, str, Callable[[CompiledHome, CompiledProject], bool]]
+_MISSING: dict[str, tuple[_Missing, ...]] = {
+    "stage": ((HOME_UNIT, "accepted_stages", lambda h, p: h.features.accepted_stages is None),),
+    "plant_class": (
+        (HOME_UNIT, "accepted_plant_classes", lambda h, p: h.features.accepted_plant_classes is None),
+        (PROJECT_TEAM, "plant_class", lambda h, p: p.features.plant_class is None),
+    ),
+    "policy": (
+        (HOME_UNIT, "policy_supported_fields", lambda h, p: h.features.policy_supported_fields is None),
+        (PROJECT_TEAM, "industry_codes", lambda h, p: not p.keys),
+        (PROJECT_TEAM, "fund_amount_cny", lambda h, p: p.features.fund_amount_cny is None),
+    ),
+    "fund": (
+        (HOME_UNIT, "max_fund_amount_cny", lambda h, p: h.features.max_fund_amount_cny is None),
+        (HOME_UNIT, "remaining_budget_cny", lambda h, p: h.features.remaining_budget_cny is None),
+        (PROJECT_TEAM, "fund_amount_cny", lambda h, p: p.features.fund_amount_cny is None),
+    ),
+    "space": (
+        (HOME_UNIT, "available_space_m2", lambda h, p: h.features.available_space_m2 is None),
+        (PROJECT_TEAM, "space_m2", lambda h, p: p.features.space_m2 is None),
+    ),
+    "max_distance": (
+        (HOME_UNIT, "home_place", lambda h, p: h.place is None),
+        (PROJECT_TEAM, "host_place", lambda h, p: p.place is None),
+    ),
+}
+
+
 def missing(gate: str, home: CompiledHome, project: CompiledProject) -> list[tuple[str, str]]:
     """Who has to say what before an unknown gate can be decided."""
-    h, p = home.features, project.features
-    facts: dict[str, list[tuple[str, str, bool]]] = {
-        "stage": [(HOME_UNIT, "accepted_stages", h.accepted_stages is None)],
-        "plant_class": [
-            (HOME_UNIT, "accepted_plant_classes", h.accepted_plant_classes is None),
-            (PROJECT_TEAM, "plant_class", p.plant_class is None),
-        ],
-        "policy": [
-            (HOME_UNIT, "policy_supported_fields", h.policy_supported_fields is None),
-            (PROJECT_TEAM, "industry_codes", not project.keys),
-            (PROJECT_TEAM, "fund_amount_cny", p.fund_amount_cny is None),
-        ],
-        "fund": [
-            (HOME_UNIT, "max_fund_amount_cny", h.max_fund_amount_cny is None),
-            (HOME_UNIT, "remaining_budget_cny", h.remaining_budget_cny is None),
-            (PROJECT_TEAM, "fund_amount_cny", p.fund_amount_cny is None),
-        ],
-        "space": [
-            (HOME_UNIT, "available_space_m2", h.available_space_m2 is None),
-            (PROJECT_TEAM, "space_m2", p.space_m2 is None),
-        ],
-        "max_distance": [
-            (HOME_UNIT, "home_place", home.place is None),
-            (PROJECT_TEAM, "host_place", project.place is None),
-        ],
-    }
-    return [(asked, field) for asked, field, open_ in facts.get(gate, ()) if open_]
+    return [(asked, field) for asked, field, open_ in _MISSING.get(gate, ()) if open_(home, project)]
 
 
 class Collector:

@@ -208,18 +208,20 @@ def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str
         return []
     values = total[rows]
     if rows.size > limit:
-        threshold = np.partition(values, rows.size - limit)[rows.size - limit]
-        kept = rows[values >= threshold]
-        above = [row for row in kept.tolist() if total[row] > threshold]
-        tied = [row for row in kept.tolist() if total[row] == threshold]
-        rows_kept = above + nsmallest(limit - len(above), tied, key=ids.__getitem__)
-    else:
-        rows_kept = rows.tolist()
-    return sorted(rows_kept, key=lambda row: (-int(total[row]), ids[row]))
+        threshold = int(np.partition(values, rows.size - limit)[rows.size - limit])
+        near = values >= threshold
+        rows, values = rows[near], values[near]
+    found = list(zip(values.tolist(), rows.tolist(), strict=True))
+    if len(found) > limit:
+        above = [pair for pair in found if pair[0] > threshold]
+        tied = (pair for pair in found if pair[0] == threshold)
+        found = above + nsmallest(limit - len(above), tied, key=lambda pair: ids[pair[1]])
+    found.sort(key=lambda pair: (-pair[0], ids[pair[1]]))
+    return [row for _, row in found]
 
 
 def _unknown(outcomes: Sequence[int]) -> tuple[str, ...]:
-    return tuple(gate for gate, outcome in zip(GATES, outcomes, strict=True) if outcome == UNKNOWN)
+    return tuple([gate for gate, outcome in zip(GATES, outcomes, strict=True) if outcome == UNKNOWN])
 
 
 def _counts(outcomes: NDArray[np.int8], verdict: NDArray[np.int8]) -> GateCounts:
