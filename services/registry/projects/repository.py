@@ -1,0 +1,137 @@
+"""All SQL of projects."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.registry.base import parties
+from services.registry.projects.errors import ProjectExists
+from services.registry.projects.models import function_places, project_industries, projects, transitions
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.visibility import Viewer, visible
+
+HIDDEN = ("fingerprint", "identity", "reserve_reasons")
+_READ_COLUMNS = [column for column in projects.c if column.name not in HIDDEN]
+
+
+class _Sight(NamedTuple):
+    organisation_id: str | None
+    sees_network: bool
+
+
+@lru_cache(maxsize=2048)
+def _read_statement(sight: _Sight) -> Select[Any]:
+    """The one query of the hottest route, built once per organisation."""
+    statement = select(*_READ_COLUMNS).where(projects.c.id == bindparam("project_id"))
+    return statement.where(visible(parties, projects.c.id, sight))
+
+
+async def read(session: ReadSession, viewer: Viewer, project_id: str) -> Row | None:
+    """Return what a viewer may read of a project, in one round trip."""
+    statement = _read_statement(_Sight(viewer.organisation_id, viewer.sees_network))
+    return await session.row(statement, {"project_id": project_id})
+
+
+async def find(session: ReadSession, viewer: Viewer, project_id: str, *, lock: bool = False) -> Row | None:
+    """Return the whole row of a visible project, locked for this transaction if asked."""
+    statement = select(projects).where(projects.c.id == project_id, visible(parties, projects.c.id, viewer))
+    return await session.row(statement.with_for_update(of=projects) if lock else statement)
+
+
+async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
+    """Return one page of the projects a viewer may see."""
+    statement = select(*_READ_COLUMNS).where(visible(parties, projects.c.id, viewer))
+    columns: dict[str, Any] = dict(projects.c)
+    if any(condition.field == "industry" for condition in query.conditions):
+        statement = statement.join(project_industries, project_industries.c.project_id == projects.c.id)
+        columns["industry"] = project_industries.c.industry_code
+    return await fetch_page(session, statement, columns, query, signer)
+
+
+async def add(tx: WriteSession, values: Mapping[str, Any], industries: Iterable[str]) -> None:
+    """Insert one project with its parties and the industries it is found under."""
+    try:
+        await tx.execute(insert(projects).values(values))
+    except IntegrityError as error:
+        raise ProjectExists() from error
+    party_rows = [{"record_id": values["id"], "organisation_id": party} for party in values["party_ids"]]
+    if party_rows:
+        await tx.execute(insert(parties), party_rows)
+    await _add_industries(tx, values["id"], industries)
+
+
+async def change(tx: WriteSession, project_id: str, values: Mapping[str, Any]) -> None:
+    """Update one project whose row this transaction has locked."""
+    try:
+        await tx.execute(update(projects).where(projects.c.id == project_id).values(values))
+    except IntegrityError as error:
+        raise ProjectExists() from error
+
+
+async def replace_industries(tx: WriteSession, project_id: str, industries: Iterable[str]) -> None:
+    """Make exactly these the industries a project is found under."""
+    await tx.execute(delete(project_industries).where(project_industries.c.project_id == project_id))
+    await _add_industries(tx, project_id, industries)
+
+
+async def _add_industries(tx: WriteSession, project_id: str, industries: Iterable[str]) -> None:
+    rows = [{"project_id": project_id, "industry_code": code} for code in industries]
+    if rows:
+        await tx.execute(insert(project_industries), rows)
+
+
+async def same_identity(
+    session: ReadSession, project_id: str, uscc: str | None, fingerprint: str
+) -> Sequence[Row]:
+    """Return the screened projects that this one may duplicate, by credit code or by fingerprint."""
+    same = projects.c.fingerprint == fingerprint
+    if uscc is not None:
+        same = or_(projects.c.uscc == uscc, same & projects.c.uscc.is_(None))
+    statement = select(projects.c.id, projects.c.party_ids).where(
+        same, projects.c.id != project_id, projects.c.identity.is_not(None)
+    )
+    return await session.rows(statement.limit(5))
+
+
+async def lock_all_of_enclave(tx: WriteSession, enclave_id: str) -> Sequence[Row]:
+    """Return the projects of an enclave, locked in the order of their ids."""
+    statement = select(projects).where(projects.c.enclave_id == enclave_id).order_by(projects.c.id)
+    return await tx.rows(statement.with_for_update())
+
+
+async def places(session: ReadSession, project_id: str, function: str | None = None) -> Sequence[Row]:
+    """Return the places of a project's functions, or of one of them, oldest first."""
+    statement = select(function_places).where(function_places.c.project_id == project_id)
+    if function is not None:
+        statement = statement.where(function_places.c.function == function)
+    return await session.rows(statement.order_by(function_places.c.starts_on, function_places.c.id))
+
+
+async def add_place(tx: WriteSession, values: Mapping[str, Any]) -> None:
+    """Insert one place of a function."""
+    await tx.execute(insert(function_places).values(values))
+
+
+async def change_place(tx: WriteSession, place_id: str, values: Mapping[str, Any]) -> None:
+    """Update one place of a function."""
+    await tx.execute(update(function_places).where(function_places.c.id == place_id).values(values))
+
+
+async def add_transition(tx: WriteSession, values: Mapping[str, Any]) -> None:
+    """Append to the log of transitions."""
+    await tx.execute(insert(transitions).values(values))
+
+
+async def transitions_of(
+    session: ReadSession, *, project_id: str | None = None, subject_id: str | None = None
+) -> Sequence[Row]:
+    """Return the log of a project or of one subject, in the order of recording."""
+    column, value = (
+        (transitions.c.subject_id, subject_id) if subject_id else (transitions.c.project_id, project_id)
+    )
+    statement = select(transitions).where(column == value)
+    return await session.rows(statement.order_by(transitions.c.recorded_at, transitions.c.id))

@@ -1,0 +1,97 @@
+"""HTTP of projects."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from services.registry.projects import places, service
+from services.registry.projects.schemas import (
+    PROJECT_LIST,
+    FunctionPlaceCreate,
+    FunctionPlaceRead,
+    FunctionPlaces,
+    ProjectCreate,
+    ProjectProposal,
+    ProjectRead,
+    ProjectUpdate,
+)
+from shared.web.access import ReadAccess, Reads, WriteAccess, Writes
+from shared.web.openapi import list_parameters
+from shared.web.schemas import PageOf
+from shared.web.strictness import StrictRoute
+
+router = APIRouter(prefix="/v1/projects", route_class=StrictRoute, tags=["projects"])
+
+Read = Annotated[ReadAccess, Depends(Reads("registry:projects:read"))]
+Write = Annotated[WriteAccess, Depends(Writes("registry:projects:write"))]
+Change = Annotated[WriteAccess, Depends(Writes("registry:projects:write", needs_version=True))]
+
+
+@router.get("/{project_id}", response_model=ProjectRead, operation_id="getProject")
+async def get_project(project_id: str, access: Read) -> Response:
+    """Read one project."""
+    async with access.session() as session:
+        record = await service.get_project(session, access.principal, project_id)
+    return access.item(record, record.version)
+
+
+@router.get(
+    "",
+    response_model=PageOf[ProjectRead],
+    operation_id="listProjects",
+    openapi_extra=list_parameters(PROJECT_LIST),
+)
+async def list_projects(access: Read) -> Response:
+    """List the projects the caller is a party of."""
+    query = access.list_query(PROJECT_LIST)
+    async with access.session() as session:
+        records, page = await service.list_projects(session, access.principal, query, access.state.signer)
+    return access.page(records, page)
+
+
+@router.post("", response_model=ProjectRead, status_code=201, operation_id="createProject")
+async def create_project(body: ProjectCreate, access: Write) -> Response:
+    """File a lead."""
+    async with access as tx:
+        record = await service.create_project(tx, access.principal, body)
+        return access.created(record, location=f"/v1/projects/{record.id}", version=record.version)
+
+
+@router.patch("/{project_id}", response_model=ProjectRead, operation_id="updateProject")
+async def update_project(project_id: str, body: ProjectUpdate, access: Change) -> Response:
+    """Change a project (merge patch)."""
+    expected = access.expected_version()
+    async with access as tx:
+        record = await service.update_project(tx, access.principal, project_id, expected, body)
+        return access.updated(record, version=record.version)
+
+
+@router.post("/{project_id}:propose", response_model=ProjectRead, operation_id="proposeProject")
+async def propose_project(project_id: str, body: ProjectProposal, access: Change) -> Response:
+    """Propose a project to home units, which see it from then on."""
+    expected = access.expected_version()
+    async with access as tx:
+        record = await service.propose_project(tx, access.principal, project_id, expected, body.home_unit_ids)
+        return access.updated(record, version=record.version)
+
+
+@router.get("/{project_id}/function-places", response_model=FunctionPlaces, operation_id="listFunctionPlaces")
+async def list_function_places(project_id: str, access: Read) -> Response:
+    """List where a project's functions sit and sat."""
+    async with access.session() as session:
+        records = await places.list_places(session, access.principal, project_id)
+    return access.item(FunctionPlaces(items=records))
+
+
+@router.post(
+    "/{project_id}/function-places",
+    response_model=FunctionPlaceRead,
+    status_code=201,
+    operation_id="createFunctionPlace",
+)
+async def create_function_place(project_id: str, body: FunctionPlaceCreate, access: Write) -> Response:
+    """Record where a function sits; the function's open place before it is closed."""
+    async with access as tx:
+        record = await places.add_place(tx, access.principal, project_id, body)
+        location = f"/v1/projects/{project_id}/function-places"
+        return access.created(record, location=location, version=record.version)
