@@ -69,9 +69,7 @@ async def _link_at(session: ReadSession, tables: MessagingTables, sequence: int)
     return chain
 
 
-async def _batch(
-    session: ReadSession, tables: MessagingTables, after: int, last: int
-) -> Sequence[Row]:
+async def _batch(session: ReadSession, tables: MessagingTables, after: int, last: int) -> Sequence[Row]:
     events = tables.events
     statement = select(events).where(events.c.sequence > after, events.c.sequence <= last)
     return await session.rows(statement.order_by(events.c.sequence).limit(_BATCH))

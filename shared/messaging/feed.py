@@ -1,7 +1,7 @@
 """The feed: the numbered events a viewer may see, in an order that never changes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -124,7 +124,7 @@ class Feed:
         limit: int = 500,
         heartbeat_s: float = 15.0,
         live: bool = True,
-    ) -> AsyncIterator[FeedPage]:
+    ) -> AsyncGenerator[FeedPage]:
         """Yield page after page for a stream; an empty one at least every ``heartbeat_s``.
 
         Without ``live`` it ends at what was the head when it got there.

@@ -12,7 +12,7 @@ from tests.shared.messaging_world import World, new_store, opened
 @pytest.fixture(scope="session", autouse=True)
 def _quiet() -> None:
     """Errors that tests cause on purpose need no rendered tracebacks."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

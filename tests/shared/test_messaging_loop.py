@@ -19,7 +19,7 @@ START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 class Jobs:
     """Work on rows that are ``due``; afterwards they are ``done``."""
 
-    def __init__(self, database: object = None) -> None:
+    def __init__(self) -> None:
         self.instant = START
         self.worked: list[str] = []
         self.lost: list[str] = []

@@ -1,6 +1,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -11,7 +12,13 @@ from shared.messaging.outbox import MAX_EVENT_BYTES, PUBLISHED, EventTooLarge, e
 from shared.messaging.sequencer import backlog_since
 from tests.shared.messaging_world import CHANGED, CREATED, ThingRead, World, parsed
 
-SUBJECT = {"subject_type": "thing", "subject_id": "t1", "version": 7, "root_id": "r1", "url": "/v1/things/t1"}
+SUBJECT: dict[str, Any] = {
+    "subject_type": "thing",
+    "subject_id": "t1",
+    "version": 7,
+    "root_id": "r1",
+    "url": "/v1/things/t1",
+}
 
 
 def thing(name: str = "名称") -> ThingRead:

@@ -337,8 +337,8 @@ class Interleaving:
         await self.read(0, "")
         assert self.positions == list(range(start.head + 1, start.head + 1 + len(self.committed)))
         assert sorted(self.seen) == sorted(self.committed)
-        for thing in ("t0", "t1", "t2"):
-            assert [c for c in self.seen if c[0] == thing] == [c for c in self.committed if c[0] == thing]
+        for name in ("t0", "t1", "t2"):
+            assert [c for c in self.seen if c[0] == name] == [c for c in self.committed if c[0] == name]
 
     async def write(self, writer: int, thing: str) -> None:
         if self.locked.get(thing, writer) != writer:
@@ -350,14 +350,14 @@ class Interleaving:
         _, tx, written = self.open[writer]
         written.append((thing, await self.world.change(tx, thing)))
 
-    async def commit(self, writer: int, _: str) -> None:
+    async def commit(self, writer: int, thing: str) -> None:
         if writer in self.open:
             block, _, written = self.open.pop(writer)
             await block.__aexit__(None, None, None)
             self.committed += written
             self._unlock(writer)
 
-    async def rollback(self, writer: int, _: str) -> None:
+    async def rollback(self, writer: int, thing: str) -> None:
         if writer in self.open:
             block, _, _ = self.open.pop(writer)
             error = RuntimeError("undone")
@@ -365,17 +365,17 @@ class Interleaving:
                 await block.__aexit__(RuntimeError, error, None)
             self._unlock(writer)
 
-    async def number(self, _: int, __: str) -> None:
+    async def number(self, writer: int, thing: str) -> None:
         await self.world.number()
 
-    async def read(self, _: int, __: str) -> None:
+    async def read(self, writer: int, thing: str) -> None:
         page = await self.world.feed.page(SYSTEM, self.cursor, 1000)
         self.cursor = page.next_cursor
         self.positions += page.positions
         self.seen += [(e["subject"]["id"], e["subject"]["version"]) for e in parsed(page)]
 
     def _unlock(self, writer: int) -> None:
-        self.locked = {thing: holder for thing, holder in self.locked.items() if holder != writer}
+        self.locked = {name: holder for name, holder in self.locked.items() if holder != writer}
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
