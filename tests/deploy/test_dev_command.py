@@ -150,7 +150,7 @@ def test_an_old_python_hands_over_to_a_newer_one(dev: ModuleType, tmp_path: Path
     program += "exec(compile(open(__file__).read(), __file__, 'exec'))"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PATH": str(broken.parent)},
+        env={**os.environ, "PATH": str(broken.parent)},
         capture_output=True,
         text=True,
         check=True,
@@ -158,7 +158,7 @@ def test_an_old_python_hands_over_to_a_newer_one(dev: ModuleType, tmp_path: Path
     assert done.stdout == f"newer {PATH} check\n"
     (broken.parent / "python3.12").unlink()
     done = subprocess.run(
-        done.args, env={"PATH": str(broken.parent)}, capture_output=True, text=True, check=False
+        done.args, env={**os.environ, "PATH": str(broken.parent)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert "Python 3.11 or newer is needed" in done.stderr
