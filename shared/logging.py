@@ -12,7 +12,9 @@ from shared.context import request_context
 def configure_logging(service: str, level: str = "INFO") -> None:
     """Send structlog and the standard library's loggers to standard error as JSON lines."""
 
-    def add_context(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def add_context(
+        _logger: Any, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
         event["service"] = service
         context = request_context.get()
         if context is not None:

@@ -35,7 +35,7 @@ class ServiceSettings(BaseSettings):
 
     @cached_property
     def secret_key(self) -> bytes:
-        """Return the key for cursors and stored secrets: given by ``secret``, else kept beside SQLite's file."""
+        """Return the key for cursors and secrets: given by ``secret``, else kept beside SQLite's file."""
         if self.secret is not None:
             return self.secret.get_secret_value().encode()
         url = make_url(self.database_url)

@@ -15,12 +15,14 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 FEED_HEAD = Gauge("feidi_feed_head", "Position of the newest event in this service's feed.")
-CONSUMER_LAG = Gauge("feidi_consumer_lag_events", "Events between a consumer and its source's head.", ("consumer",))
+CONSUMER_LAG = Gauge(
+    "feidi_consumer_lag_events", "Events between a consumer and its source's head.", ("consumer",)
+)
 DEAD_LETTERS = Counter("feidi_dead_letters_total", "Events a consumer could not apply.", ("consumer",))
 
 
 def telemetry_config() -> "TelemetryConfig":
-    """Return FastAPI's telemetry settings: exporters only when the standard OTLP variables name an endpoint."""
+    """Return FastAPI's telemetry settings: exporters only when the standard variables name an endpoint."""
     enabled = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
     return {
         "tracing": enabled,

@@ -55,7 +55,8 @@ Amount = Annotated[
     Decimal,
     Field(ge=0, max_digits=18, decimal_places=2),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^\d{1,16}(\.\d{1,2})?$", "examples": ["12000000.00"]}, mode="serialization"
+        {"type": "string", "pattern": r"^\d{1,16}(\.\d{1,2})?$", "examples": ["12000000.00"]},
+        mode="serialization",
     ),
 ]
 """An amount in CNY, answered as a decimal text."""

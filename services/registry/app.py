@@ -52,7 +52,7 @@ def create_app(
                 organisations_router,
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
-                feed_router(lambda _request: feed, "registry:events:read"),
+                feed_router(feed, "registry:events:read"),
             ],
             tasks=[sequencer.run],
         )

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.context import write_in_progress
+from shared.db.driver import Driver, PostgresDriver, SqliteDriver
 from shared.db.signal import Signal
 
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -122,6 +123,11 @@ class Database:
                 url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args=options
             )
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+        self.driver: Driver = (
+            SqliteDriver(self.url)
+            if self.dialect == "sqlite"
+            else PostgresDriver(self.url, size=max(2, pool_size // 2), timeout_s=command_timeout_s)
+        )
 
     def signal(self, name: str) -> Signal:
         """Return the signal of this name, shared by everything in this process that uses this store."""
@@ -138,7 +144,9 @@ class Database:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock_file.close()
-            raise DatabaseInUse(f"{path.name} is open in another process (pid {os.getpid()} refused)") from None
+            raise DatabaseInUse(
+                f"{path.name} is open in another process (pid {os.getpid()} refused)"
+            ) from None
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -179,6 +187,7 @@ class Database:
 
     async def dispose(self) -> None:
         """Close every connection and release the file."""
+        await self.driver.close()
         await self._writer.dispose()
         await self._reader.dispose()
         if self._lock_file is not None:

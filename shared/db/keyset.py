@@ -125,13 +125,17 @@ def bad_parameter(name: str, code: str, detail_en: str, detail_zh: str) -> Inval
 
 def _parse_limit(value: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > 4 or not 1 <= int(value) <= 200:
-        raise bad_parameter("limit", "invalid_value", "must be a whole number from 1 to 200", "应为 1 至 200 的整数")
+        raise bad_parameter(
+            "limit", "invalid_value", "must be a whole number from 1 to 200", "应为 1 至 200 的整数"
+        )
     return int(value)
 
 
 def _parse_sort(spec: ListSpec, value: str) -> str:
     if value.removeprefix("-") not in (*spec.sorts, "id"):
-        raise bad_parameter("sort", "invalid_value", "names a field this list is not sorted by", "不支持该排序字段")
+        raise bad_parameter(
+            "sort", "invalid_value", "names a field this list is not sorted by", "不支持该排序字段"
+        )
     return value
 
 
@@ -142,13 +146,15 @@ def _parse_condition(spec: ListSpec, name: str, value: str) -> Condition:
     if rule is None:
         raise bad_parameter(name, "unknown_parameter", "is not known here", "未知")
     if operator not in rule.operators:
-        raise bad_parameter(name, "unknown_operator", "has an operator this field does not have", "不支持该运算符")
+        raise bad_parameter(
+            name, "unknown_operator", "has an operator this field does not have", "不支持该运算符"
+        )
     if operator == "in":
         parts = value.split(",")
         if len(parts) > 200:
             raise bad_parameter(name, "invalid_value", "lists more than 200 values", "超过 200 个值")
         return Condition(base, "in", tuple(_value(name, part, rule) for part in parts))
-    return Condition(base, operator, _value(name, value, rule))  # type: ignore[arg-type]
+    return Condition(base, operator, _value(name, value, rule))
 
 
 def _value(name: str, text: str, rule: Filter) -> Any:
@@ -206,7 +212,9 @@ class CursorSigner:
 
     def sign(self, query: ListQuery, values: Sequence[Any]) -> str:
         """Return the opaque cursor that continues after ``values`` (sort value and id)."""
-        body = json.dumps([query.fingerprint(), *[_dump(value) for value in values]], separators=(",", ":")).encode()
+        body = json.dumps(
+            [query.fingerprint(), *[_dump(value) for value in values]], separators=(",", ":")
+        ).encode()
         return base64.urlsafe_b64encode(self._mac(body) + body).rstrip(b"=").decode()
 
     def read(self, query: ListQuery) -> tuple[Any, str]:
@@ -246,7 +254,11 @@ def _load(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     ((kind, text),) = value.items()
-    loaders: dict[str, Callable[[str], Any]] = {"t": datetime.fromisoformat, "d": date.fromisoformat, "n": Decimal}
+    loaders: dict[str, Callable[[str], Any]] = {
+        "t": datetime.fromisoformat,
+        "d": date.fromisoformat,
+        "n": Decimal,
+    }
     return loaders[kind](text)
 
 

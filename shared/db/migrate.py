@@ -58,8 +58,8 @@ def prepare(service_directory: Path, url: str) -> None:
     current, head = revisions(service_directory, url)
     if current != head:
         raise SchemaOutdated(
-            f"{service_directory.name}: the database is at {current or 'no revision'}, this version needs {head}. "
-            "Run the migrations first (./dev migrate)."
+            f"{service_directory.name}: the database is at {current or 'no revision'}, "
+            f"this version needs {head}. Run the migrations first (./dev migrate)."
         )
 
 

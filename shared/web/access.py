@@ -112,7 +112,9 @@ class WriteAccess(Access):
             )
         text = header.strip().strip('"')
         if not text.isascii() or not text.isdigit() or len(text) > 9 or header.strip() != f'"{text}"':
-            raise PreconditionFailed("If-Match is not an ETag of this record.", "If-Match 不是该记录的 ETag。")
+            raise PreconditionFailed(
+                "If-Match is not an ETag of this record.", "If-Match 不是该记录的 ETag。"
+            )
         return int(text)
 
     def created(self, record: BaseModel, *, location: str, version: int | None = None) -> Response:

@@ -107,7 +107,9 @@ class TokenVerifier:
             key_set = await self._issuer.load_keys()
         except Exception as error:
             raise Unavailable(
-                "The issuer's keys cannot be read now.", "暂时无法读取签发方的密钥。", headers={"Retry-After": "2"}
+                "The issuer's keys cannot be read now.",
+                "暂时无法读取签发方的密钥。",
+                headers={"Retry-After": "2"},
             ) from error
         self._refreshed_at = self._now()
         self._keys = {entry["kid"]: jwt.PyJWK(entry) for entry in key_set["keys"]}
@@ -126,10 +128,12 @@ def principal_of(claims: dict[str, Any]) -> Principal:
 
 def unauthenticated(code: str, detail_en: str, detail_zh: str) -> Unauthenticated:
     """Return a 401 with its ``WWW-Authenticate`` challenge."""
-    challenge = "Bearer" if code == "unauthenticated" else f'Bearer error="invalid_token", error_description="{code}"'
-    return type("CredentialProblem", (Unauthenticated,), {"code": code})(
-        detail_en, detail_zh, headers={"WWW-Authenticate": challenge}
+    challenge = (
+        "Bearer" if code == "unauthenticated" else f'Bearer error="invalid_token", error_description="{code}"'
     )
+    kind = type("CredentialProblem", (Unauthenticated,), {"code": code})
+    problem: Unauthenticated = kind(detail_en, detail_zh, headers={"WWW-Authenticate": challenge})
+    return problem
 
 
 def bearer_of(header: str | None) -> str:

@@ -62,7 +62,12 @@ def create_service(parts: ServiceParts) -> FastAPI:
     )
     app.state.service = state
     app.state.probe = HealthProbe(state.database, parts.read_lag)
-    for router in (*parts.routers, health_router(state.name, VERSION), docs_router(parts.title), _contract_router()):
+    for router in (
+        *parts.routers,
+        health_router(state.name, VERSION),
+        docs_router(parts.title),
+        _contract_router(),
+    ):
         # The routes themselves instead of include_router, which matches every request twice.
         app.router.routes.extend(router.routes)
     install_problem_handlers(app)
@@ -146,7 +151,7 @@ async def _guarded(task: Task, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await task(stop)
-        except Exception as error:  # noqa: BLE001 — a background task must outlive any one failure
+        except Exception as error:
             get_logger("shared.web").error("background_task_failed", task=str(task), exc_info=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)

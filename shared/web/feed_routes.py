@@ -6,8 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
 from shared.db.keyset import bad_parameter
+from shared.messaging.cursor import Cursor
 from shared.messaging.feed import Feed, FeedPage
 from shared.web.access import ReadAccess, Reads
 from shared.web.strictness import StrictRoute
@@ -70,54 +72,75 @@ def page_bytes(page: FeedPage) -> bytes:
     return b'{"items":[' + b",".join(page.events) + tail.encode() + end.encode()
 
 
-def feed_router(feed_of: Any, scope: str) -> APIRouter:
-    """Return ``/v1/events`` and ``/v1/events/stream``. ``feed_of(request)`` returns the service's Feed."""
-    router = APIRouter(prefix="/v1/events", route_class=StrictRoute, tags=["events"])
-    policy = Depends(Reads(scope))
-    After = Annotated[
-        str, Query(max_length=200, description="A cursor, `earliest`, `latest` or an instant (RFC 3339).")
-    ]
-    Types = Annotated[str | None, Query(max_length=2000, description="Event types, comma-separated; `prefix.*`.")]
+After = Annotated[
+    str, Query(max_length=200, description="A cursor, `earliest`, `latest` or an instant (RFC 3339).")
+]
+Types = Annotated[str | None, Query(max_length=2000, description="Event types, comma-separated; `prefix.*`.")]
+SubjectId = Annotated[str | None, Query(max_length=40, description="Only events of this record.")]
+Wait = Annotated[int, Query(ge=0, le=30, description="Seconds to wait for a new event.")]
 
-    @router.get("", response_model=EventPage, operation_id="listEvents")
+
+def feed_router(feed: Feed, scope: str) -> APIRouter:
+    """Return ``/v1/events`` and ``/v1/events/stream`` over a service's feed."""
+    router = APIRouter(prefix="/v1/events", route_class=StrictRoute, tags=["events"])
+    Read = Annotated[ReadAccess, Depends(Reads(scope))]  # noqa: N806
+
+    @router.get("", response_model=EventPage, operation_id="listEvents", responses=_JSON_LINES)
     async def list_events(
         request: Request,
-        access: Annotated[ReadAccess, policy],
+        access: Read,
         after: After = "earliest",
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        wait: Annotated[int, Query(ge=0, le=30, description="Seconds to wait for a new event.")] = 0,
+        wait: Wait = 0,
         types: Types = None,
-        subject_id: Annotated[str | None, Query(max_length=40)] = None,
+        subject_id: SubjectId = None,
     ) -> Response:
-        """Read the log in order. With `Accept: application/jsonl` one event per line."""
-        feed: Feed = feed_of(request)
+        """Read the log in order. With `Accept: application/jsonl` all up to the head, a line each."""
+        names = _split(types)
         page = await feed.page(
-            access.principal, after, limit, types=_split(types), subject_id=subject_id, wait_s=wait
+            access.principal, after, limit, types=names, subject_id=subject_id, wait_s=wait
         )
-        headers = {"Cache-Control": "no-store"}
         if "application/jsonl" in request.headers.get("accept", ""):
-            headers["X-Next-Cursor"] = page.next_cursor
-            lines = b"".join(event + b"\n" for event in page.events)
-            return Response(lines, headers=headers, media_type="application/jsonl")
-        return Response(page_bytes(page), headers=headers, media_type="application/json")
+            lines = _json_lines(page, feed, access, names, subject_id)
+            return StreamingResponse(lines, media_type="application/jsonl")
+        return Response(page_bytes(page), media_type="application/json")
 
     @router.get(
         "/stream", operation_id="streamEvents", response_class=EventSourceResponse, response_model=None
     )
     async def stream_events(
-        request: Request,
-        access: Annotated[ReadAccess, policy],
+        access: Read,
         after: After = "latest",
         types: Types = None,
         last_event_id: Annotated[str | None, Header(max_length=200)] = None,
     ) -> AsyncIterator[ServerSentEvent]:
-        """Follow the log as server-sent events; reconnecting clients resume by Last-Event-ID."""
-        feed: Feed = feed_of(request)
+        """Follow the log as server-sent events; a client that reconnects resumes by Last-Event-ID."""
         start = last_event_id or after
-        async for cursor, event in feed.follow(access.principal, start, types=_split(types)):
-            yield ServerSentEvent(raw_data=event.decode(), event="event", id=cursor)
+        async for page in feed.follow(access.principal, start, types=_split(types)):
+            for event, position in zip(page.events, page.positions, strict=True):
+                cursor = str(Cursor(page.epoch, position))
+                yield ServerSentEvent(raw_data=event.decode(), event="event", id=cursor)
 
     return router
+
+
+_JSON_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Event"}}}},
+    410: {"description": "The cursor has expired; `earliest` starts again"},
+}
+
+
+async def _json_lines(
+    page: FeedPage, feed: Feed, access: ReadAccess, types: list[str] | None, subject_id: str | None
+) -> AsyncIterator[bytes]:
+    """Yield the first page, what follows it, and a last line with the cursor to go on from."""
+    yield b"".join(event + b"\n" for event in page.events)
+    cursor = page.next_cursor
+    if page.has_more:
+        async for following in feed.follow(access.principal, cursor, types, subject_id, live=False):
+            yield b"".join(event + b"\n" for event in following.events)
+            cursor = following.next_cursor
+    yield f'{{"_eof":true,"next_cursor":"{cursor}"}}\n'.encode()
 
 
 def _split(types: str | None) -> list[str] | None:
@@ -127,4 +150,3 @@ def _split(types: str | None) -> list[str] | None:
     if any(not name for name in names):
         raise bad_parameter("types", "invalid_value", "has an empty entry", "包含空项")
     return names
-

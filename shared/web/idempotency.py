@@ -80,7 +80,9 @@ class IdempotentTransaction:
             )
         self._database = database
         self._table = table
-        self._scope = None if key is None else hashlib.sha256(f"{caller}\n{target}\n{key}".encode()).hexdigest()
+        self._scope = (
+            None if key is None else hashlib.sha256(f"{caller}\n{target}\n{key}".encode()).hexdigest()
+        )
         self._fingerprint = hashlib.sha256(body).hexdigest()
         self._context: AbstractAsyncContextManager[WriteSession] | None = None
         self._tx: WriteSession | None = None

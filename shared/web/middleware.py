@@ -64,7 +64,9 @@ class RequestMiddleware:
         route: Any = scope.get("route")
         template = getattr(route, "path", "unmatched")
         REQUEST_SECONDS.labels(scope["method"], template, str(status)).observe(seconds)
-        self._log.info("request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2))
+        self._log.info(
+            "request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2)
+        )
 
 
 def _read_headers(scope: Scope) -> tuple[RequestContext, int | None]:

@@ -79,9 +79,15 @@ def list_parameters(spec: ListSpec) -> dict[str, Any]:
     """Return the ``openapi_extra`` of a list operation: its paging, sorting and filtering parameters."""
     sorts = [f"{sign}{name}" for name in dict.fromkeys((*spec.sorts, "id")) for sign in ("", "-")]
     parameters = [
-        _query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Records per page."),
+        _query(
+            "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Records per page."
+        ),
         _query("cursor", {"type": "string"}, "`next_cursor` of the page before."),
-        _query("sort", {"type": "string", "enum": sorts, "default": spec.default_sort}, "Order; ties break by id."),
+        _query(
+            "sort",
+            {"type": "string", "enum": sorts, "default": spec.default_sort},
+            "Order; ties break by id.",
+        ),
         _query("include_total", {"type": "boolean", "default": False}, "Count matches, up to 10,000."),
     ]
     for name, rule in spec.filters.items():
@@ -181,7 +187,13 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
         _add_header(operation, "Idempotency-Key", policy.needs_key, "Makes a repeated request safe for 24 h.")
         if policy.needs_version:
             statuses |= {412, 428}
-            _add_header(operation, "If-Match", True, "The ETag last read.", {"type": "string", "pattern": '^"[0-9]{1,9}"$'})
+            _add_header(
+                operation,
+                "If-Match",
+                True,
+                "The ETag last read.",
+                {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+            )
         if policy.needs_key:
             statuses.add(428)
     responses = operation.setdefault("responses", {})
@@ -201,7 +213,11 @@ def _problem_response(status: int, description: str | None = None) -> dict[str, 
 
 
 def _add_header(
-    operation: dict[str, Any], name: str, required: bool, description: str, schema: dict[str, Any] | None = None
+    operation: dict[str, Any],
+    name: str,
+    required: bool,
+    description: str,
+    schema: dict[str, Any] | None = None,
 ) -> None:
     default = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
     operation.setdefault("parameters", []).append(

@@ -67,17 +67,13 @@ def problem_document(error: DomainError, *, instance: str, language: str) -> dic
 
 def _field_error(entry: FieldError, chinese: bool) -> dict[str, Any]:
     place = {
-        key: value
-        for key in ("pointer", "parameter", "header")
-        if (value := getattr(entry, key)) is not None
+        key: value for key in ("pointer", "parameter", "header") if (value := getattr(entry, key)) is not None
     }
     detail = entry.detail_zh if chinese else entry.detail_en
     return {**place, "code": entry.code, "detail": detail, "params": entry.params}
 
 
-def problem_response(
-    error: DomainError, *, instance: str, accept_language: str | None = None
-) -> Response:
+def problem_response(error: DomainError, *, instance: str, accept_language: str | None = None) -> Response:
     """Render an error."""
     language = language_of(accept_language)
     document = problem_document(error, instance=instance, language=language)
@@ -94,7 +90,11 @@ def error_from_status(status: int, headers: dict[str, str] | None = None) -> Dom
     """Return the error that stands for a bare HTTP status."""
     phrase = HTTPStatus(status).phrase
     code, title_en, title_zh = _STATUS_CODES.get(status, (f"http_{status}", phrase, phrase))
-    kind = type("StatusError", (DomainError,), {"code": code, "status": status, "title_en": title_en, "title_zh": title_zh})
+    kind = type(
+        "StatusError",
+        (DomainError,),
+        {"code": code, "status": status, "title_en": title_en, "title_zh": title_zh},
+    )
     error: DomainError = kind(headers=headers)
     return error
 
@@ -104,9 +104,20 @@ def validation_error(entries: list[dict[str, Any]]) -> DomainError:
     in_body = any(entry["loc"] and entry["loc"][0] == "body" for entry in entries)
     errors = [_entry_error(entry) for entry in entries[:50]]
     first = errors[0].code if errors else "invalid"
-    code = ("unknown_field" if first == "unknown_field" else "validation_failed") if in_body else "invalid_parameter"
-    titles = ("The request body is not valid", "请求内容无效") if in_body else ("Invalid parameter", "参数无效")
-    attributes = {"code": code, "status": 422 if in_body else 400, "title_en": titles[0], "title_zh": titles[1]}
+    code = (
+        ("unknown_field" if first == "unknown_field" else "validation_failed")
+        if in_body
+        else "invalid_parameter"
+    )
+    titles = (
+        ("The request body is not valid", "请求内容无效") if in_body else ("Invalid parameter", "参数无效")
+    )
+    attributes = {
+        "code": code,
+        "status": 422 if in_body else 400,
+        "title_en": titles[0],
+        "title_zh": titles[1],
+    }
     error: DomainError = type("ValidationProblem", (DomainError,), attributes)(errors=errors)
     return error
 
@@ -116,7 +127,9 @@ def _entry_error(entry: dict[str, Any]) -> FieldError:
     english, chinese = _VALIDATION_TEXTS.get(kind, (_safe_message(entry), "取值无效"))
     code = {"extra_forbidden": "unknown_field", "missing": "missing_field"}.get(kind, kind)
     place, *path = [str(step) for step in entry["loc"]] or ["body"]
-    params = {k: v for k, v in (entry.get("ctx") or {}).items() if isinstance(v, int | float) and k != "error"}
+    params = {
+        k: v for k, v in (entry.get("ctx") or {}).items() if isinstance(v, int | float) and k != "error"
+    }
     if "did_you_mean" in entry:
         params = {"did_you_mean": entry["did_you_mean"]}
     if place == "body":

@@ -41,10 +41,16 @@ def parse_json(raw: bytes) -> Any:
         raise MalformedBody("The body is not UTF-8.", "请求体不是 UTF-8 编码。") from None
     try:
         value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
         )
     except RecursionError:
-        raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.", "请求体嵌套过深。") from None
+        raise MalformedBody(
+            f"The body is nested deeper than {MAX_DEPTH} levels.", "请求体嵌套过深。"
+        ) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise MalformedBody(f"The body is not JSON: {place}.", f"请求体不是 JSON:{place}。") from None

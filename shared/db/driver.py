@@ -1,0 +1,98 @@
+"""Connections of the bare driver beside SQLAlchemy's pool, for statements that ``shared.db.hot`` compiled.
+
+PostgreSQL: a small asyncpg pool without the reset statement between uses, which these reads do not need.
+SQLite: one synchronous connection used on the event loop, since a row by key takes less than a thread switch.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pydantic_core import from_json
+from sqlalchemy import URL
+
+
+class Driver(Protocol):
+    """Runs one compiled SELECT with positional parameters."""
+
+    async def row(self, sql: str, params: Sequence[Any]) -> Any: ...
+
+    async def close(self) -> None: ...
+
+
+class SqliteDriver:
+    """One read-only connection, opened at first use."""
+
+    def __init__(self, url: URL) -> None:
+        self._path = url.database or ""
+        self._connection: sqlite3.Connection | None = None
+
+    async def row(self, sql: str, params: Sequence[Any]) -> Any:
+        """Return the first row."""
+        if self._connection is None:
+            self._connection = sqlite3.connect(
+                self._path, isolation_level=None, cached_statements=256, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA query_only=ON")
+            self._connection.execute("PRAGMA busy_timeout=5000")
+        return self._connection.execute(sql, params).fetchone()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class PostgresDriver:
+    """A pool, opened at first use; each statement is bounded by ``timeout_s`` on the client's side."""
+
+    def __init__(self, url: URL, *, size: int, timeout_s: float) -> None:
+        self._url = url.set(drivername="postgresql")
+        self._size = size
+        self._timeout_s = timeout_s
+        self._pool: Any = None
+        self._opening = asyncio.Lock()
+
+    async def row(self, sql: str, params: Sequence[Any]) -> Any:
+        """Return the first row."""
+        pool = self._pool or await self._open()
+        connection = await pool.acquire(timeout=self._timeout_s)
+        try:
+            return await connection.fetchrow(sql, *params)
+        finally:
+            await pool.release(connection)
+
+    async def _open(self) -> Any:
+        import asyncpg
+
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._url.render_as_string(hide_password=False),
+                    min_size=1,
+                    max_size=self._size,
+                    command_timeout=self._timeout_s,
+                    init=_decode_json,
+                    reset=_keep_session,
+                    server_settings={"application_name": "feidi-hot"},
+                )
+        return self._pool
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+
+async def _decode_json(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, encoder=str, decoder=from_json, schema="pg_catalog", format="text"
+        )
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Nothing to reset: these connections only run single SELECTs."""
