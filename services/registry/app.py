@@ -6,6 +6,7 @@ from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
+from services.registry.evidence.routes import router as evidence_router
 from services.registry.organisations.routes import router as organisations_router
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
@@ -52,6 +53,7 @@ def create_app(
                 organisations_router,
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
+                evidence_router,
                 feed_router(feed, "registry:events:read"),
             ],
             tasks=[sequencer.run],

@@ -2,7 +2,8 @@
 
 from services.registry.base import metadata
 from services.registry.enclaves import models as enclaves
+from services.registry.evidence import models as evidence
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 
-__all__ = ["enclaves", "metadata", "organisations", "projects"]
+__all__ = ["enclaves", "evidence", "metadata", "organisations", "projects"]
