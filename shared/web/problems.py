@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from shared.context import request_context
 from shared.errors import DomainError, FieldError
@@ -160,7 +161,19 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _respond(request, error_from_status(error.status_code, dict(error.headers or {})))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return _respond(request, error_from_status(error.status_code, headers))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes on this path; the router itself names only the first route's."""
+    path = request.scope["path"]
+    routes = (route for route in request.app.router.routes if isinstance(route, Route))
+    return sorted(
+        {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    )
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:

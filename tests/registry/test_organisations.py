@@ -109,3 +109,9 @@ async def test_unknown_division_is_refused_without_effect(registry: ServiceUnder
     answer = await admin.post("/v1/organisations", json={**HOME, "adcode": "999999"})
     assert (answer.status_code, answer.json()["code"]) == (409, "unknown_division")
     assert await registry.sequence() == 0
+
+
+async def test_wrong_method_names_every_allowed_one(registry: ServiceUnderTest) -> None:
+    answer = await registry.as_admin().delete("/v1/organisations")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, POST"
