@@ -32,7 +32,12 @@ class Output(BaseModel):
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    if value.tzinfo is None:
+        raise ValueError("an instant needs an offset")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant out of range") from None
 
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["prj_01jd3v9w8xk4m7q2r5t6y8z0ab"])]
