@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
+from shared.db.migrate import prepare
 from shared.logging import configure_logging, get_logger
 from shared.telemetry import serve_metrics, telemetry_config
 from shared.web.docs import docs_router
@@ -27,10 +29,11 @@ Task = Callable[[asyncio.Event], Awaitable[None]]
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """What one service brings: routers in the order of their heat, tasks, and hooks around the lifetime."""
+    """What one service brings: its folder, routers in the order of their heat, tasks, and hooks."""
 
     title: str
     summary: str
+    directory: Path
     state: ServiceState
     routers: Sequence[APIRouter]
     tasks: Sequence[Task] = ()
@@ -120,6 +123,7 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         settings = parts.state.settings
         if settings.environment != "test":
             configure_logging(parts.state.name, settings.log_level)
+            await asyncio.to_thread(prepare, parts.directory, settings.database_url)
         serve_metrics(settings.metrics_port, settings.host)
         for start in parts.on_start:
             await start()
