@@ -1,7 +1,13 @@
 """Registry: the system of record."""
 
+from pathlib import Path
+
 from fastapi import FastAPI
 
+from services.registry.access.parts import EXTRA, build_access
+from services.registry.access.routes import router as access_router
+from services.registry.access.token_routes import router as token_router
+from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
@@ -10,6 +16,7 @@ from services.registry.evidence.routes import router as evidence_router
 from services.registry.organisations.routes import router as organisations_router
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
+from services.registry.reference.routes import router as reference_router
 from services.registry.settings import RegistrySettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -32,21 +39,23 @@ def create_app(
         command_timeout_s=settings.database_command_timeout_s,
         synchronous=settings.sqlite_synchronous,
     )
-    assert authenticator is not None
+    access = build_access(settings, database)
     feed = Feed(database, messaging, parties)
     sequencer = Sequencer(database, messaging)
     state = ServiceState(
         name="registry",
         settings=settings,
         database=database,
-        authenticator=authenticator,
+        authenticator=authenticator or access.authenticator,
         signer=CursorSigner(settings.secret_key),
         idempotency_keys=idempotency_keys,
+        extra={EXTRA: access},
     )
     return create_service(
         ServiceParts(
             title="Feidi registry",
             summary="Parties, enclaves, projects and their three tracks.",
+            directory=Path(__file__).parent,
             state=state,
             routers=[
                 projects_router,
@@ -54,8 +63,14 @@ def create_app(
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
                 evidence_router,
+                reference_router,
+                access_router,
+                token_router,
+                audit_router,
                 feed_router(feed, "registry:events:read"),
             ],
             tasks=[sequencer.run],
+            on_start=[] if authenticator else [access.start],
+            on_stop=[access.usage.close],
         )
     )

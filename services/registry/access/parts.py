@@ -1,0 +1,54 @@
+"""What registry's credentials are made of, put together once per application."""
+
+from dataclasses import dataclass
+
+from services.registry.access.authentication import RegistryAuthenticator
+from services.registry.access.bootstrap import ensure_managed_clients, managed_clients
+from services.registry.access.signing import KeyRing
+from services.registry.access.tokens import TokenIssuer
+from services.registry.access.usage import Usage
+from services.registry.settings import RegistrySettings
+from shared.db.engine import Database
+from shared.web.auth import Issuer, TokenVerifier
+
+EXTRA = "access"
+"""The name of these parts among the service's own."""
+
+
+@dataclass(frozen=True)
+class AccessParts:
+    """Keys, issuer, authenticator and usage of one application."""
+
+    settings: RegistrySettings
+    database: Database
+    keys: KeyRing
+    issuer: TokenIssuer
+    usage: Usage
+    authenticator: RegistryAuthenticator
+
+    async def start(self) -> None:
+        """Make sure that there is a key to sign with, and the clients the settings name."""
+        await self.keys.signing_key()
+        named = managed_clients(
+            self.settings.bootstrap_client_id,
+            self.settings.bootstrap_client_secret,
+            self.settings.service_clients,
+        )
+        await ensure_managed_clients(self.database, named)
+
+
+def build_access(settings: RegistrySettings, database: Database) -> AccessParts:
+    """Build the parts; nothing is read or written yet."""
+    keys = KeyRing(
+        database,
+        settings.secret_key,
+        token_ttl_s=settings.access_token_ttl_s,
+        max_age_days=settings.signing_key_max_age_days,
+    )
+    issuer = TokenIssuer(
+        keys, issuer=settings.issuer, audience=settings.audience, ttl_s=settings.access_token_ttl_s
+    )
+    usage = Usage(database)
+    verifier = TokenVerifier(Issuer(settings.issuer, settings.audience, keys.published))
+    authenticator = RegistryAuthenticator(database, verifier, usage, token_ttl_s=settings.access_token_ttl_s)
+    return AccessParts(settings, database, keys, issuer, usage, authenticator)

@@ -1,0 +1,48 @@
+"""HTTP of tokens: the token endpoint, and the keys that verify what it issues."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from services.registry.access.parts import EXTRA, AccessParts
+from services.registry.access.schemas import TOKEN_REQUEST_BODY, JsonWebKeySet, TokenResponse
+from services.registry.access.token_form import parse_token_request
+from services.registry.access.tokens import grant_token
+from shared.web.access import JSON, PUBLIC
+from shared.web.problems import error_from_status
+from shared.web.state import state_of
+from shared.web.strictness import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["access"])
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+@router.post(
+    "/oauth2/token",
+    response_model=TokenResponse,
+    operation_id="createToken",
+    openapi_extra={**PUBLIC, **TOKEN_REQUEST_BODY},
+    responses={
+        400: {"description": "`invalid_request`, `unsupported_grant_type` or `invalid_scope` (RFC 6749)"},
+        401: {"description": "`invalid_client`: unknown or disabled client, or wrong secret"},
+        503: {"description": "The store does not answer now"},
+    },
+)
+async def create_token(request: Request) -> Response:
+    """Exchange a client's id and secret for a short-lived access token."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise error_from_status(415, {"Accept": _FORM})
+    asked = parse_token_request(await request.body(), request.headers.get("authorization"))
+    parts: AccessParts = state_of(request).extra[EXTRA]
+    token = await grant_token(parts.database, parts.issuer, parts.usage, asked)
+    return Response(to_json(token), 200, {"Cache-Control": "no-store", "Pragma": "no-cache"}, JSON)
+
+
+@router.get(
+    "/.well-known/jwks.json", response_model=JsonWebKeySet, operation_id="getKeySet", openapi_extra=PUBLIC
+)
+async def get_key_set(request: Request) -> Response:
+    """Read the public keys that access tokens are verified with."""
+    parts: AccessParts = state_of(request).extra[EXTRA]
+    key_set = await parts.keys.published()
+    return Response(to_json(key_set), 200, {"Cache-Control": "public, max-age=30"}, JSON)
