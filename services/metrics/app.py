@@ -1,0 +1,84 @@
+"""Metrics: the yardsticks of a network, for any slice and any time, from the registry's events."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.metrics.base import idempotency_keys, messaging, parties
+from services.metrics.clients.registry import RegistryClient
+from services.metrics.kpis.routes import router as kpis_router
+from services.metrics.ledger.service import EVENT_TYPES, REGISTRY_FEED, apply_event, reset_ledger
+from services.metrics.settings import MetricsSettings
+from shared.db.engine import Database
+from shared.db.keyset import CursorSigner
+from shared.messaging.consumer import FeedConsumer, lag
+from shared.messaging.feed import Feed
+from shared.messaging.received import FeedSource
+from shared.messaging.sequencer import Sequencer
+from shared.web.auth import Authenticator, TokenVerifier
+from shared.web.factory import ServiceParts, Task, create_service
+from shared.web.feed_routes import feed_router
+from shared.web.state import ServiceState
+
+
+def create_app(
+    settings: MetricsSettings | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    feed_source: FeedSource | None = None,
+) -> FastAPI:
+    """Build metrics. ``authenticator`` and ``feed_source`` replace the registry."""
+    settings = settings or MetricsSettings()
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        command_timeout_s=settings.database_command_timeout_s,
+        synchronous=settings.sqlite_synchronous,
+    )
+    registry = RegistryClient(settings)
+    state = ServiceState(
+        name="metrics",
+        settings=settings,
+        database=database,
+        authenticator=authenticator or TokenVerifier(registry.issuer()),
+        signer=CursorSigner(settings.secret_key),
+        idempotency_keys=idempotency_keys,
+    )
+    feed = Feed(database, messaging, parties)
+    tasks: list[Task] = [Sequencer(database, messaging).run]
+    source = feed_source or registry.feed(EVENT_TYPES)
+    if source is not None:
+        state.extra["consumer"] = consumer = follow(database, settings, source)
+        tasks.append(consumer.run)
+
+    async def read_lag() -> dict[str, int]:
+        async with database.read() as session:
+            behind = await lag(session, messaging, REGISTRY_FEED)
+        return {REGISTRY_FEED: max(0, behind.head - behind.position)}
+
+    return create_service(
+        ServiceParts(
+            title="Feidi metrics",
+            summary="Projects incubated, reserve projects, landing rate: for any slice, as of any time.",
+            directory=Path(__file__).parent,
+            state=state,
+            routers=[kpis_router, feed_router(feed, "metrics:events:read")],
+            tasks=tasks,
+            on_stop=[registry.close],
+            read_lag=read_lag,
+        )
+    )
+
+
+def follow(database: Database, settings: MetricsSettings, source: FeedSource) -> FeedConsumer:
+    """Return the consumer that keeps the ledger in step with the registry."""
+    return FeedConsumer(
+        REGISTRY_FEED,
+        database,
+        messaging,
+        source,
+        apply_event,
+        reset_ledger,
+        page_size=settings.feed_page_size,
+        wait_s=settings.feed_wait_s,
+    )

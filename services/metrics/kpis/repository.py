@@ -1,0 +1,78 @@
+"""All reading SQL of KPIs that is not the scan itself."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Subquery, func, select
+
+from services.metrics.base import messaging
+from services.metrics.kpis import scan
+from services.metrics.kpis.questions import Question
+from services.metrics.ledger.service import REGISTRY_FEED
+from services.metrics.ledger.tables import enclave_versions, organisations
+from shared.db.engine import ReadSession
+from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.messaging.consumer import Lag, lag
+
+
+@dataclass
+class Counts:
+    """What was counted in one group: all records, the records of each set, and how long landings took."""
+
+    n: int = 0
+    sets: dict[str, int] = field(default_factory=dict)
+    durations: list[tuple[int, int | None, int]] = field(default_factory=list)
+
+    def add(self, other: "Counts") -> None:
+        """Add another group's counts."""
+        self.n += other.n
+        for name, count in other.sets.items():
+            self.sets[name] = self.sets.get(name, 0) + count
+        self.durations += other.durations
+
+
+async def count(session: ReadSession, question: Question, kpi: str) -> dict[str | None, Counts]:
+    """Count by scanning the facts; by group, or under the empty name without a grouping."""
+    rows = scan.members(question, kpi)
+    sets = scan.sets_of(kpi, question, rows)
+    groups: dict[str | None, Counts] = {}
+    for row in await session.rows(scan.counts_statement(rows, sets)):
+        groups[row["key"]] = Counts(row["n"], {name: int(row[name]) for name in sets})
+    if kpi == "landing_rate":
+        for row in await session.rows(scan.durations_statement(rows, question.tier)):
+            groups[row["key"]].durations.append((row["admitted_day"], row["landed_day"], row["n"]))
+    return groups
+
+
+async def records(
+    session: ReadSession, question: Question, kpi: str, set_name: str, query: ListQuery, signer: CursorSigner
+) -> Page:
+    """Return one page of the records of a set."""
+    rows: Subquery = scan.members(question, kpi)
+    condition = scan.sets_of(kpi, question, rows)[set_name]
+    return await fetch_page(session, select(rows).where(condition), {"id": rows.c.id}, query, signer)
+
+
+async def names(session: ReadSession, group_by: str, keys: Iterable[str | None]) -> Mapping[str, str]:
+    """Return the names of enclaves or organisations."""
+    table: Any = enclave_versions if group_by == "enclave_id" else organisations
+    identifier = table.c.enclave_id if group_by == "enclave_id" else table.c.id
+    statement = select(identifier.label("id"), table.c.name)
+    if group_by == "enclave_id":
+        statement = statement.where(table.c.superseded_at.is_(None))
+    wanted = sorted({key for key in keys if key})
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        found.update(
+            {row["id"]: row["name"] for row in await session.rows(statement.where(identifier.in_(part)))}
+        )
+    return found
+
+
+async def freshness(session: ReadSession) -> tuple[Lag, int]:
+    """Return how far the ledger is behind, and how many events could not be applied."""
+    letters = messaging.dead_letters
+    unapplied = select(func.count()).where(letters.c.consumer == REGISTRY_FEED)
+    return await lag(session, messaging, REGISTRY_FEED), int(await session.scalar(unapplied) or 0)

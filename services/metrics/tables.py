@@ -1,0 +1,6 @@
+"""Every table of metrics, for migrations and schema checks."""
+
+from services.metrics.base import metadata
+from services.metrics.ledger import tables as ledger
+
+__all__ = ["ledger", "metadata"]
