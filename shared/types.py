@@ -40,6 +40,10 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("an instant out of range") from None
 
 
+def _fen(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"))
+
+
 Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["prj_01jd3v9w8xk4m7q2r5t6y8z0ab"])]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=4000)]
@@ -59,6 +63,7 @@ Instant = Annotated[
 Amount = Annotated[
     Decimal,
     Field(ge=0, max_digits=18, decimal_places=2),
+    AfterValidator(_fen),
     WithJsonSchema(
         {"type": "string", "pattern": r"^\d{1,16}(\.\d{1,2})?$", "examples": ["12000000.00"]},
         mode="serialization",

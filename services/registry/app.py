@@ -13,6 +13,8 @@ from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.evidence.routes import router as evidence_router
+from services.registry.landings.routes import router as landings_router
+from services.registry.landings.timer import lapse_timer
 from services.registry.organisations.routes import router as organisations_router
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
@@ -63,13 +65,14 @@ def create_app(
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
                 evidence_router,
+                landings_router,
                 reference_router,
                 access_router,
                 token_router,
                 audit_router,
                 feed_router(feed, "registry:events:read"),
             ],
-            tasks=[sequencer.run],
+            tasks=[sequencer.run, lapse_timer(database)],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close],
         )

@@ -4,7 +4,8 @@ from services.registry.access import models as access
 from services.registry.base import metadata
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
+from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 
-__all__ = ["access", "enclaves", "evidence", "metadata", "organisations", "projects"]
+__all__ = ["access", "enclaves", "evidence", "landings", "metadata", "organisations", "projects"]

@@ -57,3 +57,11 @@ class InvalidPeriod(Conflict):
     code = "invalid_period"
     title_en = "The period ends before it starts"
     title_zh = "结束日期早于开始日期"
+
+
+class InvalidTransition(Conflict):
+    """The track has no such step, or its guards do not hold; ``errors`` names every guard that failed."""
+
+    code = "invalid_transition"
+    title_en = "The transition is not possible now"
+    title_zh = "当前不能进行该状态变更"

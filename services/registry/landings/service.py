@@ -1,0 +1,348 @@
+"""Use cases of landings."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from services.registry.base import messaging
+from services.registry.evidence.schemas import EvidenceRead
+from services.registry.evidence.service import require_evidence
+from services.registry.landings import repository
+from services.registry.landings.errors import EffectiveInFuture, HomeUnitNotProposed, ReasonRequired
+from services.registry.landings.guards import (
+    LandingFacts,
+    LandingState,
+    evaluate,
+    forcible,
+    is_warned,
+)
+from services.registry.landings.schemas import (
+    LANDING_CREATED,
+    LANDING_STATE_CHANGED,
+    LandingCreate,
+    LandingRead,
+    LandingTransition,
+)
+from services.registry.landings.working_days import add_working_days
+from services.registry.organisations.service import require_organisation
+from services.registry.projects.guarding import GuardResult, as_details, edge_exists, require_passed
+from services.registry.projects.schemas import TransitionRead
+from services.registry.projects.service import lock_project, log_transition
+from services.registry.projects.stage import Track
+from services.registry.projects.transitions import transitions_of_subject
+from services.registry.projects.uscc import valid_uscc
+from services.registry.reference.catalogue import load_catalogue
+from shared import clock
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.errors import InsufficientScope, NotFound, check_version
+from shared.identity import SYSTEM, Principal
+from shared.ids import new_id
+from shared.messaging.outbox import EventType, publish
+
+FORCE_SCOPE = "registry:landings:admin"
+DEFAULT_GRACE_WORKING_DAYS = 20
+_COMMITTED = ("amount_cny", "start_on", "annual_output_cny", "annual_tax_cny", "jobs")
+_CHECKED = ("reinvestment_percent", "relocation_clause", "compliance_approver")
+_ENTITY = ("entity_name", "entity_uscc", "entity_adcode")
+_BROUGHT_LATER = (*_COMMITTED, *_CHECKED, *_ENTITY, "verified_output_cny", "lapses_after")
+_BRINGS = {
+    "commitments": LandingState.SIGNED,
+    "compliance": LandingState.SIGNED,
+    "legal_entity": LandingState.REGISTERED,
+    "verified_output_cny": LandingState.PRODUCING,
+}
+
+
+def to_read(row: Row) -> LandingRead:
+    """Return a landing as callers see it."""
+    return LandingRead.of(
+        {
+            **row,
+            "commitments": {name: row[name] for name in _COMMITTED} if _is_committed(row) else None,
+            "compliance": _compliance(row),
+            "legal_entity": {
+                "name": row["entity_name"],
+                "uscc": row["entity_uscc"],
+                "adcode": row["entity_adcode"],
+            }
+            if row["entity_uscc"]
+            else None,
+        }
+    )
+
+
+async def create_landing(
+    tx: WriteSession, actor: Principal, data: LandingCreate, *, landing_id: str | None = None
+) -> LandingRead:
+    """Record the intent to land at a home unit that knows the project."""
+    effective_at = _happened(data.effective_at)
+    project = await lock_project(tx, actor, data.project_id)
+    await require_organisation(tx, data.home_unit_id, "home_unit")
+    if data.home_unit_id not in project["party_ids"]:
+        raise HomeUnitNotProposed()
+    now = clock.now()
+    values: dict[str, Any] = {
+        **dict.fromkeys(_BROUGHT_LATER),
+        "id": landing_id or new_id("lnd"),
+        "project_id": data.project_id,
+        "home_unit_id": data.home_unit_id,
+        "enclave_id": project["enclave_id"],
+        "state": LandingState.INTENT.value,
+        "grace_working_days": DEFAULT_GRACE_WORKING_DAYS,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    await repository.add(tx, values)
+    await _log(tx, actor, values, None, effective_at=effective_at)
+    record = to_read(values)
+    await _publish(tx, actor, LANDING_CREATED, record, effective_at=effective_at)
+    return record
+
+
+async def get_landing(session: ReadSession, viewer: Principal, landing_id: str) -> LandingRead:
+    """Return one landing."""
+    return to_read(await _require_landing(session, viewer, landing_id))
+
+
+async def list_landings(
+    session: ReadSession, viewer: Principal, query: ListQuery, signer: CursorSigner
+) -> tuple[list[LandingRead], Page]:
+    """Return one page of the landings a viewer may see."""
+    page = await repository.page(session, viewer, query, signer)
+    return [to_read(row) for row in page.rows], page
+
+
+async def landings_of(session: ReadSession, project_id: str) -> list[LandingRead]:
+    """Return the landings of a project that the caller has already been shown."""
+    return [to_read(row) for row in await repository.of_project(session, project_id)]
+
+
+async def landing_transitions(
+    session: ReadSession, viewer: Principal, landing_id: str
+) -> list[TransitionRead]:
+    """Return the log of one landing."""
+    await _require_landing(session, viewer, landing_id)
+    return await transitions_of_subject(session, landing_id)
+
+
+async def move_landing(
+    tx: WriteSession, actor: Principal, landing_id: str, expected_version: int, data: LandingTransition
+) -> LandingRead:
+    """Take one step of a landing; a refusal names every guard that failed."""
+    effective_at = _happened(data.effective_at)
+    row = await _lock_landing(tx, actor, landing_id)
+    check_version(row["version"], expected_version)
+    evidence = await require_evidence(tx, row["project_id"], data.evidence_ids)
+    after = {**row, **_brought(data), "state": data.to.value}
+    after["lapses_after"] = _lapses_after(after)
+    from_state = LandingState(row["state"])
+    if data.force:
+        _check_force(actor, from_state, data)
+        details: dict[str, Any] = {}
+    else:
+        facts = await _facts(tx, after, evidence, data.reason, clock.civil_date(effective_at))
+        results = [_fields_belong(data), *evaluate(from_state, data.to, facts)]
+        require_passed(results)
+        details = {"guards": as_details(results)}
+    return await _move(tx, actor, row, after, data, effective_at, details)
+
+
+async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
+    """Let signed landings lapse whose start and grace have passed; return how many did."""
+    lapsed = 0
+    for due in await repository.overdue(tx, today, limit):
+        await lock_project(tx, SYSTEM, due["project_id"])
+        row = await repository.find(tx, SYSTEM, due["id"], lock=True)
+        if row is None or row["state"] != LandingState.SIGNED or row["lapses_after"] >= today:
+            continue
+        ended = row["lapses_after"] + timedelta(days=1)
+        step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
+        after = {**row, "state": step.to.value}
+        effective_at = datetime.combine(ended, time(), clock.CHINA)
+        details = {"guards": [{"guard": "start_overdue", "passed": True}]}
+        await _move(tx, SYSTEM, row, after, step, effective_at, details)
+        lapsed += 1
+    return lapsed
+
+
+async def _move(
+    tx: WriteSession,
+    actor: Principal,
+    row: Row,
+    after: dict[str, Any],
+    data: LandingTransition,
+    effective_at: datetime,
+    details: dict[str, Any],
+) -> LandingRead:
+    after = {**after, "version": row["version"] + 1, "updated_at": clock.now()}
+    changed = {name: value for name, value in after.items() if row[name] != value}
+    await repository.change(tx, row["id"], changed)
+    await _log(
+        tx,
+        actor,
+        after,
+        row["state"],
+        effective_at=effective_at,
+        evidence_ids=data.evidence_ids,
+        reason=data.reason,
+        forced=data.force,
+        details=details,
+    )
+    record, before = to_read(after), to_read(row).model_dump(mode="json")
+    names = [name for name, value in record.model_dump(mode="json").items() if value != before[name]]
+    told = sorted(set(names) - {"version", "updated_at"})
+    previous = {name: before[name] for name in told}
+    await _publish(
+        tx,
+        actor,
+        LANDING_STATE_CHANGED,
+        record,
+        changed=told,
+        previous=previous,
+        effective_at=effective_at,
+    )
+    return record
+
+
+async def _facts(
+    tx: WriteSession, after: Row, evidence: list[EvidenceRead], reason: str | None, on: date
+) -> LandingFacts:
+    project = await lock_project(tx, SYSTEM, after["project_id"])
+    home_unit = await require_organisation(tx, after["home_unit_id"])
+    entity_uscc, entity_adcode = after["entity_uscc"], after["entity_adcode"]
+    inside = (
+        load_catalogue().is_within(entity_adcode, home_unit.adcode)
+        if entity_adcode and home_unit.adcode
+        else None
+    )
+    verified = {item.kind for item in evidence if item.verified_by_id == after["home_unit_id"]}
+    return LandingFacts(
+        home_unit_is_party=after["home_unit_id"] in project["party_ids"],
+        commitments_complete=_is_committed(after),
+        reinvestment_percent=after["reinvestment_percent"],
+        relocation_clause=after["relocation_clause"],
+        compliance_approver=after["compliance_approver"],
+        entity_uscc_valid=valid_uscc(entity_uscc) if entity_uscc else None,
+        entity_inside_home_unit=inside,
+        evidence_kinds=frozenset(item.kind for item in evidence),
+        verified_evidence_kinds=frozenset(verified),
+        start_overdue=after["lapses_after"] < on if after["lapses_after"] else None,
+        reason_given=bool(reason),
+    )
+
+
+def _check_force(actor: Principal, from_state: LandingState, data: LandingTransition) -> None:
+    if not actor.has(FORCE_SCOPE):
+        raise InsufficientScope(
+            f"Forcing a step needs the scope {FORCE_SCOPE}.",
+            f"强制变更需要权限 {FORCE_SCOPE}。",
+            required_scope=FORCE_SCOPE,
+        )
+    if not data.reason:
+        raise ReasonRequired()
+    require_passed([edge_exists(from_state, data.to, forcible(from_state, data.to))])
+
+
+def _fields_belong(data: LandingTransition) -> GuardResult:
+    """What a landing promised is not rewritten by a later step."""
+    foreign = [name for name, to in _BRINGS.items() if getattr(data, name) is not None and data.to != to]
+    return GuardResult(
+        "fields_belong_to_step",
+        not foreign,
+        "Some fields do not belong to this step.",
+        "部分字段不属于该变更。",
+        {"fields": foreign},
+    )
+
+
+def _brought(data: LandingTransition) -> dict[str, Any]:
+    """Return the columns that a step brings with it."""
+    brought: dict[str, Any] = {}
+    if data.commitments is not None:
+        brought |= data.commitments.model_dump()
+    if data.compliance is not None:
+        brought["reinvestment_percent"] = data.compliance.reinvestment_percent
+        brought["relocation_clause"] = data.compliance.relocation_clause
+        brought["compliance_approver"] = data.compliance.approver_name
+    if data.legal_entity is not None:
+        brought |= {f"entity_{name}": value for name, value in data.legal_entity.model_dump().items()}
+    if data.verified_output_cny is not None:
+        brought["verified_output_cny"] = data.verified_output_cny
+    return brought
+
+
+def _lapses_after(row: Row) -> date | None:
+    return add_working_days(row["start_on"], row["grace_working_days"]) if row["start_on"] else None
+
+
+def _is_committed(row: Row) -> bool:
+    return all(row[name] is not None for name in _COMMITTED)
+
+
+def _compliance(row: Row) -> dict[str, Any] | None:
+    if row["reinvestment_percent"] is None or row["relocation_clause"] is None:
+        return None
+    facts = LandingFacts(
+        reinvestment_percent=row["reinvestment_percent"], relocation_clause=row["relocation_clause"]
+    )
+    return {
+        "reinvestment_percent": row["reinvestment_percent"],
+        "relocation_clause": row["relocation_clause"],
+        "warned": is_warned(facts),
+        "approver_name": row["compliance_approver"],
+    }
+
+
+def _happened(effective_at: datetime | None) -> datetime:
+    now = clock.now()
+    if effective_at is not None and effective_at > now:
+        raise EffectiveInFuture()
+    return effective_at or now
+
+
+async def _require_landing(session: ReadSession, viewer: Principal, landing_id: str) -> Row:
+    row = await repository.find(session, viewer, landing_id)
+    if row is None:
+        raise NotFound("No such landing.", "没有该落地记录。")
+    return row
+
+
+async def _lock_landing(tx: WriteSession, actor: Principal, landing_id: str) -> Row:
+    """Lock the project first and then the landing, as everybody does."""
+    seen = await _require_landing(tx, actor, landing_id)
+    await lock_project(tx, actor, seen["project_id"])
+    row = await repository.find(tx, actor, landing_id, lock=True)
+    assert row is not None
+    return row
+
+
+async def _log(tx: WriteSession, actor: Principal, row: Row, from_state: str | None, **entry: Any) -> None:
+    await log_transition(
+        tx,
+        actor,
+        project_id=row["project_id"],
+        track=Track.LANDING,
+        subject_id=row["id"],
+        from_state=from_state,
+        to_state=row["state"],
+        **entry,
+    )
+
+
+async def _publish(
+    tx: WriteSession, actor: Principal, event_type: EventType, record: LandingRead, **details: Any
+) -> None:
+    await publish(
+        tx,
+        messaging,
+        event_type,
+        actor=actor,
+        record=record,
+        subject_type="landing",
+        subject_id=record.id,
+        version=record.version,
+        root_id=record.project_id,
+        url=f"/v1/landings/{record.id}",
+        **details,
+    )
