@@ -19,6 +19,7 @@ from services.registry.organisations.routes import router as organisations_route
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
+from services.registry.residencies.routes import router as residencies_router
 from services.registry.settings import RegistrySettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -65,6 +66,7 @@ def create_app(
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
                 evidence_router,
+                residencies_router,
                 landings_router,
                 reference_router,
                 access_router,

@@ -7,5 +7,15 @@ from services.registry.evidence import models as evidence
 from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
+from services.registry.residencies import models as residencies
 
-__all__ = ["access", "enclaves", "evidence", "landings", "metadata", "organisations", "projects"]
+__all__ = [
+    "access",
+    "enclaves",
+    "evidence",
+    "landings",
+    "metadata",
+    "organisations",
+    "projects",
+    "residencies",
+]

@@ -1,0 +1,371 @@
+"""Use cases of residencies. Locks are taken in the order project, residency, enclave."""
+
+from datetime import date, datetime
+from typing import Any
+
+from services.registry.base import messaging
+from services.registry.enclaves.service import get_enclave_row, require_enclave, require_visible_enclave
+from services.registry.evidence.service import require_evidence
+from services.registry.projects.errors import InvalidPeriod, InvalidTransition
+from services.registry.projects.service import lock_project, log_transition, require_visible_project
+from services.registry.projects.stage import BEFORE_ADMISSION
+from services.registry.residencies import repository
+from services.registry.residencies.errors import NoEnclave, ResidencyEnded, SpaceNotFree
+from services.registry.residencies.occupancy import by_day
+from services.registry.residencies.schemas import (
+    RESIDENCY_CREATED,
+    RESIDENCY_STATE_CHANGED,
+    RESIDENCY_UPDATED,
+    OccupancyDay,
+    OccupancyRead,
+    ResidencyCreate,
+    ResidencyRead,
+    ResidencyTransition,
+    ResidencyUpdate,
+)
+from services.registry.residencies.space import CapacityCheck, check_space, holdings, is_cloud
+from services.registry.residencies.state import ADMITTED, ResidencyState, can_step
+from shared import clock
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.visibility import Viewer
+from shared.errors import FieldError, InsufficientScope, NotFound, check_version
+from shared.identity import Principal
+from shared.ids import new_id
+from shared.messaging.outbox import EventType, publish
+
+__all__ = ["CapacityCheck", "is_cloud"]
+
+
+async def apply_for_residency(
+    tx: WriteSession,
+    actor: Principal,
+    project_id: str,
+    data: ResidencyCreate,
+    *,
+    residency_id: str | None = None,
+) -> ResidencyRead:
+    """Apply for space for a project."""
+    project = await lock_project(tx, actor, project_id)
+    enclave_id = data.enclave_id or project["enclave_id"]
+    if enclave_id is None:
+        raise NoEnclave()
+    if enclave_id != project["enclave_id"]:
+        await require_enclave(tx, actor, enclave_id)
+    now = clock.now()
+    values = {
+        **data.model_dump(),
+        "id": residency_id or new_id("res"),
+        "project_id": project_id,
+        "enclave_id": enclave_id,
+        "state": ResidencyState.APPLIED.value,
+        "left_on": None,
+        "holds_space": False,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    _check_term(values)
+    await repository.add(tx, values)
+    record = ResidencyRead.of(values)
+    await _publish(tx, actor, RESIDENCY_CREATED, record)
+    return record
+
+
+async def get_residency(session: ReadSession, viewer: Viewer, residency_id: str) -> ResidencyRead:
+    """Return one residency."""
+    row = await repository.find(session, residency_id, viewer=viewer)
+    if row is None:
+        raise _no_such_residency()
+    return ResidencyRead.of(row)
+
+
+async def list_residencies(
+    session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner
+) -> tuple[list[ResidencyRead], Page]:
+    """Return one page of the residencies the viewer may see."""
+    page = await repository.page(session, viewer, query, signer)
+    return [ResidencyRead.of(row) for row in page.rows], page
+
+
+async def list_residencies_of(
+    session: ReadSession, viewer: Principal, project_id: str, query: ListQuery, signer: CursorSigner
+) -> tuple[list[ResidencyRead], Page]:
+    """Return one page of a project's residencies."""
+    await require_visible_project(session, viewer, project_id)
+    page = await repository.page(session, viewer, query, signer, project_id=project_id)
+    return [ResidencyRead.of(row) for row in page.rows], page
+
+
+async def update_residency(
+    tx: WriteSession, actor: Principal, residency_id: str, expected_version: int, data: ResidencyUpdate
+) -> ResidencyRead:
+    """Change the space or the term; a tenant's new space must be free like that of a new one."""
+    row = await _lock(tx, actor, residency_id)
+    check_version(row["version"], expected_version)
+    changes = {name: value for name, value in data.changes().items() if row[name] != value}
+    if not changes:
+        return ResidencyRead.of(row)
+    if row["state"] == ResidencyState.LEFT:
+        raise ResidencyEnded()
+    after = {**row, **changes}
+    _check_term(after)
+    if row["holds_space"]:
+        await _check_runs_enclave(tx, actor, row)
+        check = await check_space(tx, after)
+        if not check.free:
+            raise SpaceNotFree(errors=check.failures)
+    return await _change(tx, actor, row, changes, RESIDENCY_UPDATED)
+
+
+async def move_residency(
+    tx: WriteSession,
+    actor: Principal,
+    residency_id: str,
+    expected_version: int,
+    data: ResidencyTransition,
+) -> ResidencyRead:
+    """Take one step of the residency track."""
+    row = await _lock(tx, actor, residency_id)
+    check_version(row["version"], expected_version)
+    effective_at = data.effective_at or clock.now()
+    if not can_step(row["state"], data.to_state):
+        raise InvalidTransition(errors=[_no_such_step(row["state"], data.to_state)])
+    if effective_at > clock.now():
+        raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
+    await require_evidence(tx, row["project_id"], data.evidence_ids)
+    withdrawn = row["state"] == ResidencyState.APPLIED and data.to_state == ResidencyState.LEFT
+    if not withdrawn:
+        await _check_runs_enclave(tx, actor, row)
+    details: dict[str, Any] = {}
+    if data.to_state in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
+        await _check_admitted(tx, actor, row["project_id"])
+        check = await _require_space(tx, row)
+        if check.virtual != (data.to_state == ResidencyState.VIRTUAL):
+            raise InvalidTransition(errors=[_no_such_step(row["state"], data.to_state)])
+        details = check.details()
+    return await _step(
+        tx,
+        actor,
+        row,
+        data.to_state,
+        effective_at,
+        reason=data.reason,
+        evidence_ids=data.evidence_ids,
+        details=details,
+    )
+
+
+async def residencies_of(session: ReadSession, project_id: str) -> list[ResidencyRead]:
+    """Return a project's residencies, oldest first, whoever asks."""
+    return [ResidencyRead.of(row) for row in await repository.of_project(session, project_id)]
+
+
+async def check_capacity(tx: WriteSession, residency: ResidencyRead) -> CapacityCheck:
+    """Tell whether a residency's space is free for its whole term; its enclave stays locked."""
+    row = await repository.find(tx, residency.id)
+    if row is None:
+        raise _no_such_residency()
+    return await check_space(tx, row)
+
+
+async def approve_for_admission(
+    tx: WriteSession, actor: Principal, residency_id: str, effective_at: datetime
+) -> CapacityCheck:
+    """Take the space of a project that is being admitted; raise when it is not free for the whole term.
+
+    The caller holds the project's lock. A residency that was approved before only has its space checked.
+    """
+    row = await repository.find(tx, residency_id, lock=True)
+    if row is None:
+        raise _no_such_residency()
+    check = await _require_space(tx, row)
+    to_state = ResidencyState.VIRTUAL if check.virtual else ResidencyState.APPROVED
+    if row["state"] in ADMITTED:
+        return check
+    if not can_step(row["state"], to_state):
+        raise InvalidTransition(errors=[_no_such_step(row["state"], to_state)])
+    await _step(tx, actor, row, to_state, effective_at, details=check.details())
+    return check
+
+
+async def release(
+    tx: WriteSession,
+    actor: Principal,
+    project_id: str,
+    on: date,
+    *,
+    effective_at: datetime | None = None,
+    reason: str | None = None,
+) -> list[ResidencyRead]:
+    """Free the space of a project that ends; ``on`` is the first day on which it is free."""
+    rows = await repository.of_project(tx, project_id, lock=True)
+    return [
+        await _step(
+            tx,
+            actor,
+            row,
+            ResidencyState.LEFT,
+            effective_at or clock.now(),
+            left_on=on,
+            reason=reason,
+        )
+        for row in rows
+        if row["state"] != ResidencyState.LEFT
+    ]
+
+
+async def mark_expiring(tx: WriteSession, actor: Principal, until: date, limit: int = 100) -> int:
+    """Mark residents whose term ends on ``until`` or before as expiring; return how many there were."""
+    marked = 0
+    due = await repository.due_to_expire(tx, until, limit)
+    for found in sorted(due, key=lambda row: str(row["project_id"])):
+        await lock_project(tx, actor, found["project_id"])
+        row = await repository.find(tx, found["id"], lock=True)
+        if row is not None and row["state"] == ResidencyState.RESIDENT and row["ends_on"] <= until:
+            await _step(tx, actor, row, ResidencyState.EXPIRING, clock.now())
+            marked += 1
+    return marked
+
+
+async def read_occupancy(
+    session: ReadSession, viewer: Viewer, enclave_id: str, from_on: date, to_on: date
+) -> OccupancyRead:
+    """Return what is held of an enclave on each day of a period, beside what it lets."""
+    enclave = await require_visible_enclave(session, viewer, enclave_id)
+    days = by_day(await holdings(session, enclave_id, from_on, to_on), from_on, to_on)
+    seat_days = sum(load.seats for _, load in days)
+    area_days = float(sum(load.area_m2 for _, load in days))
+    seats, area = enclave["seat_capacity"], enclave["area_capacity_m2"]
+    return OccupancyRead(
+        enclave_id=enclave_id,
+        from_on=from_on,
+        to_on=to_on,
+        seat_capacity=seats,
+        area_capacity_m2=area,
+        seat_days=seat_days,
+        seat_occupancy=seat_days / (seats * len(days)) if seats else None,
+        area_m2_days=area_days,
+        area_occupancy=area_days / (area * len(days)) if area else None,
+        days=[OccupancyDay(on=on, seats=load.seats, area_m2=float(load.area_m2)) for on, load in days],
+    )
+
+
+async def _lock(tx: WriteSession, actor: Principal, residency_id: str) -> Row:
+    found = await repository.find(tx, residency_id, viewer=actor)
+    if found is None:
+        raise _no_such_residency()
+    await lock_project(tx, actor, found["project_id"])
+    row = await repository.find(tx, residency_id, lock=True)
+    assert row is not None
+    return row
+
+
+async def _require_space(tx: WriteSession, row: Row) -> CapacityCheck:
+    check = await check_space(tx, row)
+    if not check.free:
+        raise InvalidTransition(errors=check.failures)
+    return check
+
+
+async def _step(
+    tx: WriteSession,
+    actor: Principal,
+    row: Row,
+    to_state: ResidencyState,
+    effective_at: datetime,
+    *,
+    left_on: date | None = None,
+    **log: Any,
+) -> ResidencyRead:
+    changes: dict[str, Any] = {"state": to_state.value}
+    if to_state == ResidencyState.APPROVED:
+        changes["holds_space"] = True
+    if to_state == ResidencyState.LEFT:
+        changes["left_on"] = left_on or clock.civil_date(effective_at)
+    await log_transition(
+        tx,
+        actor,
+        project_id=row["project_id"],
+        track="residency",
+        subject_id=row["id"],
+        from_state=row["state"],
+        to_state=to_state.value,
+        effective_at=effective_at,
+        **log,
+    )
+    return await _change(tx, actor, row, changes, RESIDENCY_STATE_CHANGED, effective_at=effective_at)
+
+
+async def _change(
+    tx: WriteSession,
+    actor: Principal,
+    row: Row,
+    changes: dict[str, Any],
+    event_type: EventType,
+    **details: Any,
+) -> ResidencyRead:
+    after = {**row, **changes, "version": row["version"] + 1, "updated_at": clock.now()}
+    await repository.change(
+        tx, row["id"], {name: after[name] for name in (*changes, "version", "updated_at")}
+    )
+    record = ResidencyRead.of(after)
+    told = sorted(changes.keys() & ResidencyRead.model_fields.keys())
+    previous = {name: row[name] for name in told}
+    await _publish(tx, actor, event_type, record, changed=told, previous=previous, **details)
+    return record
+
+
+async def _check_runs_enclave(tx: WriteSession, actor: Principal, row: Row) -> None:
+    """Space is let by those who run the enclave, not by the team that uses it."""
+    if actor.sees_network:
+        return
+    enclave = await get_enclave_row(tx, row["enclave_id"])
+    project = await require_visible_project(tx, actor, row["project_id"])
+    runs = {project["operator_id"]}
+    if enclave is not None:
+        runs |= {enclave["home_unit_id"], enclave["operator_id"], enclave["host_park_id"]}
+    if actor.organisation_id not in runs - {None}:
+        raise InsufficientScope(
+            "Only those who run the enclave may do this.", "仅飞地的运营方可以进行此操作。"
+        )
+
+
+async def _check_admitted(tx: WriteSession, actor: Principal, project_id: str) -> None:
+    """Space of a project not yet admitted is taken by its admission, which needs both keys."""
+    project = await require_visible_project(tx, actor, project_id)
+    if project["stage"] in BEFORE_ADMISSION:
+        failure = FieldError("project_not_admitted", "is taken with the admission", "须随项目准入办理")
+        raise InvalidTransition(errors=[failure])
+
+
+def _check_term(values: Row) -> None:
+    if values["ends_on"] < values["starts_on"]:
+        raise InvalidPeriod()
+
+
+def _no_such_step(current: str, to_state: ResidencyState) -> FieldError:
+    params = {"from": current, "to": to_state.value}
+    return FieldError("no_such_step", "is not a step of this track", "不存在该状态变更", params=params)
+
+
+async def _publish(
+    tx: WriteSession, actor: Principal, event_type: EventType, record: ResidencyRead, **details: Any
+) -> None:
+    await publish(
+        tx,
+        messaging,
+        event_type,
+        actor=actor,
+        record=record,
+        subject_type="residency",
+        subject_id=record.id,
+        version=record.version,
+        root_id=record.project_id,
+        url=f"/v1/residencies/{record.id}",
+        **details,
+    )
+
+
+def _no_such_residency() -> NotFound:
+    return NotFound("No such residency.", "没有该入驻记录。")

@@ -1,0 +1,117 @@
+"""The space of one enclave: what its tenants hold of it, checked while the enclave is locked."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from services.registry.enclaves.schemas import CarrierType, NetworkRole
+from services.registry.enclaves.service import lock_enclave
+from services.registry.residencies import repository
+from services.registry.residencies.occupancy import Capacity, Fit, Holding, fit
+from services.registry.residencies.state import STAYING
+from shared import clock
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.errors import FieldError
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class CapacityCheck:
+    """Whether the space of a residency is free for its whole term.
+
+    ``fit`` is None for a cloud enclave, which lets no space. ``failures`` are the guards that did not hold.
+    """
+
+    enclave_id: str
+    fit: Fit | None
+    failures: list[FieldError]
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing stands against it."""
+        return not self.failures
+
+    @property
+    def virtual(self) -> bool:
+        """Whether this is a stay without space."""
+        return self.fit is None
+
+    def details(self) -> dict[str, Any]:
+        """Return what was compared, for the log."""
+        if self.fit is None:
+            return {"virtual": True}
+        check = self.fit
+        return {
+            "seats": {
+                "requested": check.requested.seats,
+                "peak": check.peak.seats,
+                "capacity": check.capacity.seats,
+            },
+            "area_m2": {
+                "requested": float(check.requested.area_m2),
+                "peak": float(check.peak.area_m2),
+                "capacity": None if check.capacity.area_m2 is None else float(check.capacity.area_m2),
+            },
+        }
+
+
+def is_cloud(enclave: Row) -> bool:
+    """Tell whether an enclave lets no space of its own."""
+    return bool(enclave["carrier_type"] == CarrierType.CLOUD or enclave["network_role"] == NetworkRole.CLOUD)
+
+
+def capacity_of(enclave: Row) -> Capacity:
+    """Return what an enclave lets in all."""
+    return Capacity(enclave["seat_capacity"], _area(enclave["area_capacity_m2"]))
+
+
+async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
+    """Check the space of a residency for its whole term, with its enclave locked."""
+    enclave = await lock_enclave(tx, residency["enclave_id"])
+    if is_cloud(enclave):
+        return CapacityCheck(enclave["id"], None, [])
+    first, last = residency["starts_on"], residency["ends_on"]
+    others = await holdings(tx, enclave["id"], first, last, without=residency["id"])
+    request = Holding(first, last, residency["seats"], _area(residency["area_m2"]) or Decimal(0))
+    checked = fit(request, others, capacity_of(enclave))
+    return CapacityCheck(enclave["id"], checked, _failures(request, checked))
+
+
+async def holdings(
+    session: ReadSession, enclave_id: str, first: date, last: date, *, without: str | None = None
+) -> list[Holding]:
+    """Return what is held of an enclave on any day of a term."""
+    today = clock.today()
+    rows = await repository.holding(session, enclave_id, first, last, without=without)
+    return [
+        Holding(row["starts_on"], _last_day(row, today), row["seats"], _area(row["area_m2"]) or Decimal(0))
+        for row in rows
+    ]
+
+
+def _last_day(row: Row, today: date) -> date:
+    """A tenant who stays on after the term holds the space as long as it is not known to have left."""
+    if row["left_on"] is not None:
+        left_on: date = row["left_on"]
+        return left_on - _DAY if left_on > date.min else date.min
+    ends_on: date = row["ends_on"]
+    return max(ends_on, today) if row["state"] in STAYING else ends_on
+
+
+def _failures(request: Holding, checked: Fit) -> list[FieldError]:
+    if request.seats == 0 and request.area_m2 == 0:
+        return [FieldError("space_unstated", "asks for neither seats nor area", "未申请工位或面积")]
+    unknown = [
+        FieldError("capacity_unknown", "is of unknown capacity", "容量未知", params={"measure": name})
+        for name in checked.unknown
+    ]
+    return unknown + [
+        FieldError("space_not_free", "is not free for the whole term", "全租期内空间不足", params=params)
+        for params in ({"measure": name} for name in checked.lacking)
+    ]
+
+
+def _area(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

@@ -1,0 +1,35 @@
+"""The residency track: 申请 → 批准 → 入驻 → 到期 → 迁出, and 虚拟入驻 for cloud enclaves."""
+
+from enum import StrEnum
+
+
+class ResidencyState(StrEnum):
+    """Where a residency stands."""
+
+    APPLIED = "applied"
+    APPROVED = "approved"
+    RESIDENT = "resident"
+    VIRTUAL = "virtual"
+    EXPIRING = "expiring"
+    LEFT = "left"
+
+
+_STEPS: dict[ResidencyState, frozenset[ResidencyState]] = {
+    ResidencyState.APPLIED: frozenset({ResidencyState.APPROVED, ResidencyState.VIRTUAL, ResidencyState.LEFT}),
+    ResidencyState.APPROVED: frozenset({ResidencyState.RESIDENT, ResidencyState.LEFT}),
+    ResidencyState.RESIDENT: frozenset({ResidencyState.EXPIRING, ResidencyState.LEFT}),
+    ResidencyState.VIRTUAL: frozenset({ResidencyState.LEFT}),
+    ResidencyState.EXPIRING: frozenset({ResidencyState.RESIDENT, ResidencyState.LEFT}),
+    ResidencyState.LEFT: frozenset(),
+}
+
+STAYING = frozenset({ResidencyState.RESIDENT, ResidencyState.EXPIRING})
+"""States of a tenant who is there, even when the term is over."""
+
+ADMITTED = frozenset({ResidencyState.APPROVED, ResidencyState.VIRTUAL, *STAYING})
+"""States an approval has led to."""
+
+
+def can_step(current: str, to_state: ResidencyState) -> bool:
+    """Tell whether the track has this step."""
+    return to_state in _STEPS[ResidencyState(current)]
