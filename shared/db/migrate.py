@@ -4,9 +4,11 @@ SQLite upgrades itself when the service starts; on PostgreSQL the service refuse
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import URL, Connection, MetaData, create_engine, make_url, pool, text
+from sqlalchemy import JSON, URL, BigInteger, Connection, MetaData, create_engine, make_url, pool, text
+
+from shared.db.types import Money, UtcDateTime
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -84,12 +86,29 @@ def run_migrations(metadata: MetaData) -> None:
     with engine.connect() as connection:
         _bound_locks(connection)
         context.configure(
-            connection=connection, target_metadata=metadata, render_as_batch=True, compare_type=True
+            connection=connection,
+            target_metadata=metadata,
+            render_as_batch=True,
+            compare_type=True,
+            render_item=_render_type,
         )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
     engine.dispose()
+
+
+def _render_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write our own column types into a generated migration by name."""
+    if kind != "type":
+        return False
+    if isinstance(item, UtcDateTime | Money):
+        return f"shared.db.types.{type(item).__name__}()"
+    if isinstance(item, JSON):
+        return "shared.db.types.JsonDocument"
+    if isinstance(item, BigInteger) and "sqlite" in item._variant_mapping:
+        return "shared.db.types.RowId"
+    return False
 
 
 def _bound_locks(connection: Connection) -> None:
