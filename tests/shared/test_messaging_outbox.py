@@ -8,7 +8,14 @@ from pydantic import BaseModel
 
 from shared.context import RequestContext, request_context
 from shared.identity import SYSTEM, Principal
-from shared.messaging.outbox import MAX_EVENT_BYTES, PUBLISHED, EventTooLarge, event_row, with_sequence
+from shared.messaging.outbox import (
+    MAX_EVENT_BYTES,
+    PUBLISHED,
+    EventTooLarge,
+    EventType,
+    event_row,
+    with_sequence,
+)
 from shared.messaging.sequencer import backlog_since
 from tests.shared.messaging_world import CHANGED, CREATED, ThingRead, World, parsed
 
@@ -73,6 +80,18 @@ def test_the_sequence_is_spliced_in_at_one_place_whatever_the_record_says(name: 
     assert event.pop("sequence") == 42
     assert event == json.loads(row["payload"])
     assert event["data"]["object"]["name"] == name
+
+
+def test_a_record_with_a_subject_of_its_own_changes_nothing() -> None:
+    class Letter(BaseModel):
+        id: str
+        subject: str
+
+    kind = EventType("letter.created", Letter, "Letter created", "已创建")
+    row = event_row(kind, actor=SYSTEM, record=Letter(id="l1", subject="x"), **SUBJECT)
+    event = json.loads(with_sequence(row["payload"], 42))
+    assert event["sequence"] == 42
+    assert event["data"]["object"] == {"id": "l1", "subject": "x"}
 
 
 def test_an_event_has_a_greatest_size() -> None:

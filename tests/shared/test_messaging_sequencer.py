@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, select, update
 
 from shared.db.engine import Database, WriteSession
 from shared.identity import SYSTEM
+from shared.messaging import feed as feed_module
 from shared.messaging import sequencer as sequencer_module
 from shared.messaging.chain import ChainReport, verify_chain
 from shared.messaging.sequencer import GENESIS, Sequencer, link, start_new_epoch
@@ -168,18 +169,41 @@ async def test_one_batch_after_the_other(world: World) -> None:
     assert subjects(await world.read()) == [f"t{index}" for index in range(7)]
 
 
-async def test_a_commit_wakes_the_sequencer_and_it_wakes_the_reader(world: World) -> None:
+async def test_a_commit_wakes_the_sequencer_and_it_wakes_the_reader(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With polling an hour apart only the signals can bring the event."""
+    monkeypatch.setattr(feed_module, "_POLL_S", 3600)
+    after = (await world.read()).next_cursor
     async with running(Sequencer(world.database, tables, poll_s=3600)), asyncio.timeout(20):
-        await world.read(after="latest")
         for index in range(20):
-            reading = asyncio.create_task(world.read(after="latest", wait_s=30))
-            await asyncio.sleep(0)
+            reading = asyncio.create_task(world.read(after=after, wait_s=30))
+            for _ in range(index):
+                await asyncio.sleep(0)
             async with world.database.write() as tx:
                 await world.change(tx, f"t{index}")
-            await reading
-        page = await world.read(wait_s=30)
-        assert len(page.events) >= 19
+            page = await reading
+            assert subjects(page) == [f"t{index}"]
+            after = page.next_cursor
+
+
+async def test_a_commit_between_a_look_and_the_wait_is_not_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequencer = Sequencer(world.database, tables, poll_s=3600)
+    look, late = sequencer.run_once, iter(["t1", "t2", "t3"])
+
+    async def look_and_be_overtaken() -> int:
+        numbered = await look()
+        if thing := next(late, None):
+            async with world.database.write() as tx:
+                await world.change(tx, thing)
+        return numbered
+
+    monkeypatch.setattr(sequencer, "run_once", look_and_be_overtaken)
+    async with running(sequencer), asyncio.timeout(20):
+        events = await follow(world, 3)
+    assert [event["subject"]["id"] for event in events] == ["t1", "t2", "t3"]
 
 
 async def test_it_survives_errors_of_the_store(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +290,11 @@ async def _cut_the_tail(tx: WriteSession) -> None:
     await tx.execute(update(tables.feed_state).values(head=4))
 
 
+async def _leave_a_gap(tx: WriteSession) -> None:
+    await tx.execute(update(tables.events).where(tables.events.c.sequence == 5).values(sequence=7))
+    await tx.execute(update(tables.feed_state).values(head=7))
+
+
 async def _swap(tx: WriteSession) -> None:
     events = tables.events
     for old, new in ((3, 99), (4, 3), (99, 4)):
@@ -284,6 +313,7 @@ async def _swap(tx: WriteSession) -> None:
         (_delete_in_the_middle, 3),
         (_delete_the_last, 5),
         (_cut_the_tail, 4),
+        (_leave_a_gap, 5),
         (_swap, 3),
     ],
 )
