@@ -80,4 +80,6 @@ def _read_headers(scope: Scope) -> tuple[RequestContext, int | None]:
             traceparent = value.decode()
     target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
     refusal = 431 if size > MAX_HEADER_BYTES else 414 if target > MAX_TARGET_BYTES else None
+    if refusal is None and "\x00" in scope["path"]:
+        refusal = 404  # No record is named so, and PostgreSQL cannot even be asked.
     return RequestContext(identifier or new_id("req"), traceparent), refusal

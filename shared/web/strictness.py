@@ -137,9 +137,11 @@ class StrictRoute(APIRoute):
 
 def _refuse_unknown(request: Request, known: set[str]) -> None:
     seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         if name not in known:
             raise bad_parameter(name, "unknown_parameter", "is not known here", "未知")
+        if "\x00" in value:
+            raise bad_parameter(name, "invalid_value", "contains NUL", "包含 NUL")
         if name in seen:
             raise bad_parameter(name, "duplicate_parameter", "is given twice", "重复")
         seen.add(name)

@@ -37,11 +37,18 @@ async def test_token_says_who_for_whom_and_for_how_long(secured: Secured) -> Non
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
     header, claims = jwt.get_unverified_header(body["access_token"]), claims_of(body["access_token"])
     assert (header["typ"], header["alg"]) == ("at+jwt", "EdDSA")
-    assert (claims["iss"], claims["aud"], claims["sub"], claims["client_id"]) == (ISSUER, "feidi", ADMIN, ADMIN)
+    assert (claims["iss"], claims["aud"], claims["sub"], claims["client_id"]) == (
+        ISSUER,
+        "feidi",
+        ADMIN,
+        ADMIN,
+    )
     assert claims["exp"] - claims["iat"] == 900
     assert (claims["kind"], claims["reach"]) == ("client", "network")
     assert claims["scope"] == body["scope"]
-    assert claims["jti"] != claims_of((await secured.token(ADMIN, ADMIN_SECRET)).json()["access_token"])["jti"]
+    assert (
+        claims["jti"] != claims_of((await secured.token(ADMIN, ADMIN_SECRET)).json()["access_token"])["jti"]
+    )
 
 
 async def test_key_set_verifies_the_token_without_private_parts(secured: Secured) -> None:
@@ -86,10 +93,26 @@ async def test_a_part_of_the_scopes_can_be_asked_for(secured: Secured) -> None:
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
         ({"grant_type": "client_credentials"}, 401, "invalid_client"),
         ({"grant_type": "client_credentials", "client_id": ADMIN}, 401, "invalid_client"),
-        ({"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": ""}, 401, "invalid_client"),
-        ({"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": "x"}, 401, "invalid_client"),
-        ({"grant_type": "client_credentials", "client_id": "\0", "client_secret": "x"}, 401, "invalid_client"),
-        ({"grant_type": "client_credentials", "client_id": "cli_no", "client_secret": "x"}, 401, "invalid_client"),
+        (
+            {"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": ""},
+            401,
+            "invalid_client",
+        ),
+        (
+            {"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": "x"},
+            401,
+            "invalid_client",
+        ),
+        (
+            {"grant_type": "client_credentials", "client_id": "\0", "client_secret": "x"},
+            401,
+            "invalid_client",
+        ),
+        (
+            {"grant_type": "client_credentials", "client_id": "cli_no", "client_secret": "x"},
+            401,
+            "invalid_client",
+        ),
     ],
 )
 async def test_refusals_are_those_of_oauth_and_of_this_house(
@@ -103,7 +126,9 @@ async def test_refusals_are_those_of_oauth_and_of_this_house(
     assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
-@pytest.mark.parametrize("scope", ["registry:*:delete", "  ", "x", "registry:*:read registry:nothing:fly", "*"])
+@pytest.mark.parametrize(
+    "scope", ["registry:*:delete", "  ", "x", "registry:*:read registry:nothing:fly", "*"]
+)
 async def test_scopes_the_client_does_not_have_are_refused(secured: Secured, scope: str) -> None:
     answer = await secured.token("cli_matching", MATCHING_SECRET, scope=scope)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
@@ -131,7 +156,9 @@ async def test_malformed_forms_are_refused(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic YQ==", "Bearer x", "Basic /w==", "Basic Og=="])
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !!!", "Basic YQ==", "Bearer x", "Basic /w==", "Basic Og=="]
+)
 async def test_malformed_basic_credentials_are_refused(secured: Secured, header: str) -> None:
     form = {"grant_type": "client_credentials"}
     answer = await secured.anonymous.post("/oauth2/token", data=form, headers={"authorization": header})
@@ -148,7 +175,9 @@ async def test_credentials_in_two_ways_are_refused(secured: Secured) -> None:
 
 
 def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
+    ]
     return ".".join([*parts, ""])
 
 
@@ -175,7 +204,9 @@ async def forgeries(secured: Secured) -> dict[str, str]:
         "another key under our kid": jwt.encode(claims, other, algorithm="EdDSA", headers=header),
         "unknown kid": jwt.encode(claims, other, algorithm="EdDSA", headers={**header, "kid": "kid_x"}),
         "changed signature": f"{signing}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}",
-        "key in the header": jwt.encode(claims, other, algorithm="EdDSA", headers={**header, "kid": "", "jwk": jwk}),
+        "key in the header": jwt.encode(
+            claims, other, algorithm="EdDSA", headers={**header, "kid": "", "jwk": jwk}
+        ),
         "garbage": "a.b.c",
         "nothing": ".",
         "not ascii": "\u00e9",
