@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.registry.access.parts import EXTRA, build_access
 from services.registry.access.routes import router as access_router
 from services.registry.access.token_routes import router as token_router
+from services.registry.agreements.routes import router as agreements_router
 from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.enclaves.dependants import Dependants
@@ -67,6 +68,7 @@ def create_app(
                 networks_router,
                 evidence_router,
                 residencies_router,
+                agreements_router,
                 landings_router,
                 reference_router,
                 access_router,

@@ -1,6 +1,7 @@
 """Every table of registry, for migrations and schema checks."""
 
 from services.registry.access import models as access
+from services.registry.agreements import models as agreements
 from services.registry.base import metadata
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
@@ -11,6 +12,7 @@ from services.registry.residencies import models as residencies
 
 __all__ = [
     "access",
+    "agreements",
     "enclaves",
     "evidence",
     "landings",

@@ -42,10 +42,10 @@ class ResidencyTransition(Input):
     """One step of the residency track. Without `effective_at` it happens now."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"to_state": "resident", "effective_at": "2026-12-01T01:00:00Z"}]}
+        json_schema_extra={"examples": [{"to": "resident", "effective_at": "2026-12-01T01:00:00Z"}]}
     )
 
-    to_state: ResidencyState
+    to: ResidencyState
     effective_at: Instant | None = None
     reason: Text | None = None
     evidence_ids: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)

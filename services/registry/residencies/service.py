@@ -129,26 +129,26 @@ async def move_residency(
     row = await _lock(tx, actor, residency_id)
     check_version(row["version"], expected_version)
     effective_at = data.effective_at or clock.now()
-    if not can_step(row["state"], data.to_state):
-        raise InvalidTransition(errors=[_no_such_step(row["state"], data.to_state)])
+    if not can_step(row["state"], data.to):
+        raise InvalidTransition(errors=[_no_such_step(row["state"], data.to)])
     if effective_at > clock.now():
         raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
     await require_evidence(tx, row["project_id"], data.evidence_ids)
-    withdrawn = row["state"] == ResidencyState.APPLIED and data.to_state == ResidencyState.LEFT
+    withdrawn = row["state"] == ResidencyState.APPLIED and data.to == ResidencyState.LEFT
     if not withdrawn:
         await _check_runs_enclave(tx, actor, row)
     details: dict[str, Any] = {}
-    if data.to_state in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
+    if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
         await _check_admitted(tx, actor, row["project_id"])
         check = await _require_space(tx, row)
-        if check.virtual != (data.to_state == ResidencyState.VIRTUAL):
-            raise InvalidTransition(errors=[_no_such_step(row["state"], data.to_state)])
+        if check.virtual != (data.to == ResidencyState.VIRTUAL):
+            raise InvalidTransition(errors=[_no_such_step(row["state"], data.to)])
         details = check.details()
     return await _step(
         tx,
         actor,
         row,
-        data.to_state,
+        data.to,
         effective_at,
         reason=data.reason,
         evidence_ids=data.evidence_ids,
