@@ -1,6 +1,6 @@
 """The two entry points: home units for a project, projects for a home unit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import NamedTuple
@@ -140,10 +140,18 @@ def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: in
     )
 
 
-def recommend_projects(snapshot: Snapshot, home_unit_id: str, limit: int = 10) -> Recommendations:
+def recommend_projects(
+    snapshot: Snapshot, home_unit_id: str, limit: int = 10, among: Collection[str] | None = None
+) -> Recommendations:
+    """``among``: the only projects to consider; None for all on file."""
     home = snapshot.home_unit(home_unit_id)
     result = evaluation.for_home(snapshot, home)
     ids, projects = snapshot.project_table.ids, snapshot.project_rows
+    if among is not None:
+        rows = sorted(snapshot.project_table.rows.keys() & among, key=snapshot.project_table.rows.__getitem__)
+        chosen = [snapshot.project_table.rows[project_id] for project_id in rows]
+        result = evaluation.Evaluation(result.outcomes[:, chosen], result.total[chosen])
+        ids, projects = rows, [projects[row] for row in chosen]
     verdict = result.outcomes.max(axis=0)
     ranked = []
     for rank, row in enumerate(_top(result.total, verdict == PASS, ids, limit), 1):

@@ -1,0 +1,109 @@
+"""Matching: which home unit suits a project, and why."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.matching.base import idempotency_keys, messaging, parties
+from services.matching.clients.registry import RegistryClient
+from services.matching.directory import service as directory
+from services.matching.directory.revocations import Revocations
+from services.matching.profiles.routes import router as profiles_router
+from services.matching.recommendations.live import LiveEngine
+from services.matching.recommendations.routes import router as recommendations_router
+from services.matching.settings import MatchingSettings
+from shared.db.engine import Database
+from shared.db.keyset import CursorSigner
+from shared.logging import get_logger
+from shared.messaging.consumer import FeedConsumer, lag
+from shared.messaging.feed import Feed
+from shared.messaging.received import FeedSource
+from shared.messaging.sequencer import Sequencer
+from shared.web.auth import Authenticator, TokenVerifier
+from shared.web.factory import ServiceParts, Task, create_service
+from shared.web.feed_routes import feed_router
+from shared.web.state import ServiceState
+
+_log = get_logger(__name__)
+
+
+def create_app(
+    settings: MatchingSettings | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    feed_source: FeedSource | None = None,
+    registry_transport: Any = None,
+) -> FastAPI:
+    """Build matching.
+
+    ``authenticator`` and ``feed_source`` replace those that call the registry; ``registry_transport``
+    replaces the network on the way there.
+    """
+    settings = settings or MatchingSettings()
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        command_timeout_s=settings.database_command_timeout_s,
+        synchronous=settings.sqlite_synchronous,
+    )
+    registry = RegistryClient(settings, database, registry_transport)
+    revocations = Revocations(database)
+    engine = LiveEngine(database)
+    source = feed_source or registry.feed(directory.EVENT_TYPES)
+    consumer = None if source is None else _consumer(settings, database, source, revocations)
+    state = ServiceState(
+        name="matching",
+        settings=settings,
+        database=database,
+        authenticator=authenticator or TokenVerifier(registry.issuer(), is_revoked=revocations.is_revoked),
+        signer=CursorSigner(settings.secret_key),
+        idempotency_keys=idempotency_keys,
+        data_age=engine.data_age,
+        extra={"engine": engine, "consumer": consumer, "revocations": revocations},
+    )
+    feed = Feed(database, messaging, parties)
+    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
+    if consumer is None:
+        _log.warning("registry_not_followed", reason="no client_id and client_secret")
+    else:
+        tasks.append(consumer.run)
+    return create_service(
+        ServiceParts(
+            title="Feidi matching",
+            summary="Which home unit suits a project, which projects suit a home unit, and why.",
+            directory=Path(__file__).parent,
+            state=state,
+            routers=[
+                recommendations_router,
+                profiles_router,
+                feed_router(feed, "matching:events:read"),
+            ],
+            tasks=tasks,
+            on_start=[revocations.load, engine.refresh],
+            on_stop=[registry.close],
+            read_lag=partial(_lag_events, database),
+        )
+    )
+
+
+def _consumer(
+    settings: MatchingSettings, database: Database, source: FeedSource, revocations: Revocations
+) -> FeedConsumer:
+    return FeedConsumer(
+        directory.CONSUMER,
+        database,
+        messaging,
+        source,
+        partial(directory.apply_event, on_revocation=revocations.note),
+        directory.reset,
+        page_size=settings.feed_page_size,
+        wait_s=settings.feed_wait_s,
+    )
+
+
+async def _lag_events(database: Database) -> dict[str, int]:
+    async with database.read() as session:
+        behind = await lag(session, messaging, directory.CONSUMER)
+    return {directory.CONSUMER: behind.head - behind.position}

@@ -1,0 +1,53 @@
+"""What the directory tells the features above it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Place = Mapping[str, Any]
+"""A division with coordinates and city clusters, as the registry words it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeUnit:
+    """A home unit on file."""
+
+    id: str
+    name: str
+    place: Place | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project on file, with what its enclave adds and who may see it."""
+
+    id: str
+    title: str
+    summary: str
+    stage: str
+    industry_codes: tuple[str, ...]
+    strategic_fields: tuple[str, ...]
+    needs: Mapping[str, Any]
+    host_place: Place | None
+    host_place_from: str
+    enclave_home_unit_id: str | None
+    updated_at: datetime
+    party_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The revision grows with every change; the generation changes when everything was forgotten."""
+
+    revision: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Every record written after some revision."""
+
+    home_units: list[HomeUnit]
+    projects: list[Project]

@@ -1,0 +1,114 @@
+"""All SQL of the directory."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Table, delete, select, union
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.matching.base import parties
+from services.matching.directory.models import (
+    clients,
+    directory_state,
+    enclaves,
+    home_units,
+    places,
+    projects,
+)
+from shared.db.engine import ReadSession, Row, WriteSession
+
+
+def _insert(session: ReadSession, table: Table) -> Any:
+    dialect: Any = postgresql if session.dialect == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
+async def next_revision(tx: WriteSession) -> int:
+    """Take the next revision; its row stays locked until the commit, so revisions commit in order."""
+    statement = _insert(tx, directory_state).values(id=1, revision=1, generation=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_={"revision": directory_state.c.revision + 1}
+    )
+    revision: int = await tx.scalar(statement.returning(directory_state.c.revision))
+    return revision
+
+
+async def state(session: ReadSession) -> Row | None:
+    """Return the directory's revision and generation."""
+    return await session.row(select(directory_state).where(directory_state.c.id == 1))
+
+
+async def put_newer(tx: WriteSession, table: Table, values: dict[str, Any]) -> bool:
+    """Write a record unless a version as new is on file; tell whether it was written."""
+    statement = _insert(tx, table).values(values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: statement.excluded[name] for name in values if name != "id"},
+        where=table.c.version < statement.excluded.version,
+    )
+    return await tx.execute(statement) > 0
+
+
+async def put_place(tx: WriteSession, adcode: str, place: Any, revision: int) -> None:
+    """Note where a division lies; the first word stands."""
+    statement = _insert(tx, places).values(adcode=adcode, place=place, revision=revision)
+    await tx.execute(statement.on_conflict_do_nothing())
+
+
+async def find_home_unit(session: ReadSession, home_unit_id: str) -> Row | None:
+    """Return one home unit."""
+    return await session.row(select(home_units).where(home_units.c.id == home_unit_id))
+
+
+async def home_units_since(session: ReadSession, revision: int) -> Sequence[Row]:
+    """Return home units written after a revision."""
+    return await session.rows(select(home_units).where(home_units.c.revision > revision))
+
+
+def _changed_projects(revision: int) -> Any:
+    """Ids of projects that read differently since a revision, themselves or through enclave or place."""
+    own = select(projects.c.id).where(projects.c.revision > revision)
+    if revision <= 0:
+        return own
+    by_enclave = select(projects.c.id).join(enclaves, enclaves.c.id == projects.c.enclave_id)
+    by_place = select(projects.c.id).join(places, places.c.adcode == projects.c.host_adcode)
+    return union(
+        own, by_enclave.where(enclaves.c.revision > revision), by_place.where(places.c.revision > revision)
+    )
+
+
+def projects_since(session: ReadSession, revision: int) -> AsyncIterator[Row]:
+    """Stream projects changed after a revision, with their enclave's home unit and place."""
+    statement: Select[Any] = (
+        select(
+            projects,
+            enclaves.c.home_unit_id.label("enclave_home_unit_id"),
+            enclaves.c.host_place.label("enclave_place"),
+            places.c.place.label("own_place"),
+        )
+        .outerjoin(enclaves, enclaves.c.id == projects.c.enclave_id)
+        .outerjoin(places, places.c.adcode == projects.c.host_adcode)
+        .where(projects.c.id.in_(_changed_projects(revision)))
+    )
+    return session.stream(statement)
+
+
+def parties_since(session: ReadSession, revision: int) -> AsyncIterator[Row]:
+    """Stream who may see the projects changed after a revision."""
+    return session.stream(select(parties).where(parties.c.record_id.in_(_changed_projects(revision))))
+
+
+async def revoked_clients(session: ReadSession) -> Sequence[Row]:
+    """Return the clients whose tokens no longer count."""
+    return await session.rows(select(clients.c.id).where(clients.c.revoked.is_(True)))
+
+
+async def clear(tx: WriteSession) -> None:
+    """Forget everything the feed has told."""
+    await tx.execute(delete(parties).where(parties.c.record_id.in_(select(projects.c.id))))
+    for table in (home_units, enclaves, projects, places):
+        await tx.execute(delete(table))
+    # A revoked client stays revoked until the feed has told of it again.
+    await tx.execute(clients.update().values(version=0))
+    generation = {"generation": directory_state.c.generation + 1}
+    await tx.execute(directory_state.update().values(generation))

@@ -1,0 +1,176 @@
+"""Use cases of the directory: apply the registry's events, and tell what changed."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.matching.base import parties
+from services.matching.directory import repository
+from services.matching.directory.models import clients, enclaves, home_units, projects
+from services.matching.directory.records import Changes, HomeUnit, Project, State
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.visibility import set_parties
+from shared.errors import NotFound
+from shared.messaging.received import Event
+
+CONSUMER = "registry"
+EVENT_TYPES = ("organisation.*", "enclave.*", "project.*", "client.*")
+CHANGED = "directory.changed"
+"""The store's signal that a revision was committed."""
+_OF_PROJECT = (
+    "id",
+    "title",
+    "stage",
+    "enclave_id",
+    "industry_codes",
+    "strategic_fields",
+    "needs",
+    "host_adcode",
+)
+
+OnRevocation = Callable[[str, bool], None]
+
+
+async def touch(tx: WriteSession) -> int:
+    """Begin a change the engine must learn of; return the revision for the rows it writes."""
+    revision = await repository.next_revision(tx)
+    tx.after_commit(tx.database.signal(CHANGED).notify)
+    return revision
+
+
+async def apply_event(tx: WriteSession, event: Event, on_revocation: OnRevocation | None = None) -> None:
+    """Take one event of the registry into the directory; an older version changes nothing."""
+    record = event.object
+    if event.subject_type == "organisation":
+        await _take_organisation(tx, record)
+    elif event.subject_type == "enclave":
+        await _take_enclave(tx, record)
+    elif event.subject_type == "project":
+        await _take_project(tx, record)
+    elif event.subject_type == "client":
+        await _take_client(tx, event, on_revocation)
+
+
+async def reset(tx: WriteSession) -> None:
+    """Forget everything the feed has told; what home units said of themselves here stays."""
+    await touch(tx)
+    await repository.clear(tx)
+
+
+async def require_home_unit(session: ReadSession, home_unit_id: str) -> HomeUnit:
+    """Return a home unit on file, or raise a 404."""
+    row = await repository.find_home_unit(session, home_unit_id)
+    if row is None:
+        raise NotFound("No such home unit.", "没有该飞出地。")
+    return _home_unit(row)
+
+
+async def state(session: ReadSession) -> State:
+    """Return where the directory stands."""
+    row = await repository.state(session)
+    return State(row["revision"], row["generation"]) if row else State(0, 0)
+
+
+async def changes_since(session: ReadSession, revision: int) -> Changes:
+    """Return every record that reads differently since ``revision``; 0 means everything."""
+    seen_by: dict[str, set[str]] = {}
+    async for row in repository.parties_since(session, revision):
+        seen_by.setdefault(row["record_id"], set()).add(row["organisation_id"])
+    found = [_project(row, seen_by) async for row in repository.projects_since(session, revision)]
+    home_rows = await repository.home_units_since(session, revision)
+    return Changes([_home_unit(row) for row in home_rows], found)
+
+
+async def revoked_clients(session: ReadSession) -> frozenset[str]:
+    """Return the clients whose tokens no longer count."""
+    return frozenset(row["id"] for row in await repository.revoked_clients(session))
+
+
+async def _take_organisation(tx: WriteSession, record: Mapping[str, Any]) -> None:
+    revision = await touch(tx)
+    await _note_place(tx, record["place"], revision)
+    if record["kind"] != "home_unit":
+        return
+    values = {
+        "id": record["id"],
+        "name": record["name"],
+        "place": record["place"],
+        "synthetic": record["synthetic"],
+        **_stamps(record, revision),
+    }
+    if await repository.put_newer(tx, home_units, values):
+        await set_parties(tx, parties, record["id"], [record["id"]])
+
+
+async def _take_enclave(tx: WriteSession, record: Mapping[str, Any]) -> None:
+    revision = await touch(tx)
+    await _note_place(tx, record["host_place"], revision)
+    values = {
+        "id": record["id"],
+        "home_unit_id": record["home_unit_id"],
+        "host_place": record["host_place"],
+        **_stamps(record, revision),
+    }
+    await repository.put_newer(tx, enclaves, values)
+
+
+async def _take_project(tx: WriteSession, record: Mapping[str, Any]) -> None:
+    revision = await touch(tx)
+    values = {
+        **{name: record[name] for name in _OF_PROJECT},
+        "summary": record["summary"] or "",
+        "synthetic": record["synthetic"],
+        **_stamps(record, revision),
+    }
+    if await repository.put_newer(tx, projects, values):
+        await set_parties(tx, parties, record["id"], record["party_ids"])
+
+
+async def _take_client(tx: WriteSession, event: Event, on_revocation: OnRevocation | None) -> None:
+    revoked = event.object["status"] != "active"
+    values = {"id": event.subject_id, "revoked": revoked, "version": event.subject_version}
+    values["revision"] = await touch(tx)
+    if await repository.put_newer(tx, clients, values) and on_revocation is not None:
+        tx.after_commit(_Revocation(on_revocation, event.subject_id, revoked))
+
+
+class _Revocation:
+    """What to call once the revocation has committed."""
+
+    def __init__(self, call: OnRevocation, client_id: str, revoked: bool) -> None:
+        self._call, self._client_id, self._revoked = call, client_id, revoked
+
+    def __call__(self) -> None:
+        self._call(self._client_id, self._revoked)
+
+
+async def _note_place(tx: WriteSession, place: Mapping[str, Any] | None, revision: int) -> None:
+    if place is not None:
+        await repository.put_place(tx, place["adcode"], place, revision)
+
+
+def _stamps(record: Mapping[str, Any], revision: int) -> dict[str, Any]:
+    updated_at = datetime.fromisoformat(record["updated_at"])
+    return {"version": record["version"], "updated_at": updated_at, "revision": revision}
+
+
+def _home_unit(row: Row) -> HomeUnit:
+    return HomeUnit(row["id"], row["name"], row["place"], row["updated_at"])
+
+
+def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
+    own = row["own_place"]
+    return Project(
+        id=row["id"],
+        title=row["title"],
+        summary=row["summary"],
+        stage=row["stage"],
+        industry_codes=tuple(row["industry_codes"]),
+        strategic_fields=tuple(row["strategic_fields"]),
+        needs=row["needs"],
+        host_place=own or row["enclave_place"],
+        host_place_from=row["id"] if own or row["enclave_id"] is None else row["enclave_id"],
+        enclave_home_unit_id=row["enclave_home_unit_id"],
+        updated_at=row["updated_at"],
+        party_ids=frozenset(seen_by.get(row["id"], ())),
+    )

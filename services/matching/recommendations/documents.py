@@ -1,0 +1,142 @@
+"""Answers as plain documents: built for every request, so without a model for each of their parts.
+
+What another party may not see is left out here. A home unit's weights and what it can spend are its own.
+With the published scales anybody could compute them from exact points, so an outsider gets no points and
+the score only in hundredths.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.matching.recommendations import labels
+from services.matching.recommendations.criteria import FULL, SCORE_SCALE
+from services.matching.recommendations.explanation import CriterionExplanation
+from services.matching.recommendations.gates import GATES
+from services.matching.recommendations.ranking import OpenCandidate, Ranked, Recommendations, Refusal
+
+PRIVATE_CRITERIA = frozenset({"fund_within_caps"})
+_HUNDREDTH = SCORE_SCALE // 100
+
+Document = dict[str, Any]
+
+_PASSED = labels.Label("通过", "Passed")
+_UNKNOWN = labels.Label("信息不足，尚不能判定", "Not known yet")
+_REDACTED = labels.Label("属飞出地内部数据，不对外披露", "the home unit's own figure, not disclosed")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How an answer is to be worded, and the names its candidates go by."""
+
+    id_name: str
+    title_name: str
+    zh: bool = True
+    en: bool = True
+    explained: bool = True
+
+    def texts(self, zh: str, en: str) -> Document:
+        """Return a text in the languages asked for."""
+        return {"zh": zh if self.zh else None, "en": en if self.en else None}
+
+    def named(self, candidate_id: str, name: str) -> Document:
+        """Return who a candidate is."""
+        return {self.id_name: candidate_id, self.title_name: name}
+
+
+def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians: bool) -> Document:
+    """Return one recommended candidate."""
+    explained = wording.explained
+    return {
+        "rank": item.rank,
+        **wording.named(item.candidate_id, item.candidate_name),
+        "score": _score(item.score, outsider),
+        "points": None if outsider else item.score,
+        "redacted": outsider,
+        "gates": [_gate(gate, "pass", _PASSED, wording) for gate in GATES] if explained else [],
+        "criteria": [_criterion(entry, wording, outsider, sees_medians) for entry in item.explanation]
+        if explained
+        else [],
+    }
+
+
+def open_item(item: OpenCandidate, wording: Wording, *, outsider: bool) -> Document:
+    """Return one candidate that cannot be decided yet."""
+    return {
+        **wording.named(item.candidate_id, item.candidate_name),
+        "score": _score(item.score, outsider),
+        "unknown_gates": [_gate(gate, "unknown", _UNKNOWN, wording) for gate in item.unknown_gates],
+    }
+
+
+def refused_item(item: Refusal, wording: Wording) -> Document:
+    """Return one candidate that fails a gate."""
+    failed = [_gate(f.gate, "fail", labels.FAILURES[f.gate], wording) for f in item.failures]
+    unknown = [_gate(gate, "unknown", _UNKNOWN, wording) for gate in item.unknown_gates]
+    return {**wording.named(item.candidate_id, item.candidate_name), "gates": failed + unknown}
+
+
+def summary(result: Recommendations, wording: Wording) -> Document:
+    """Return the counts and the open questions."""
+    counts = result.counts
+    return {
+        "considered_count": counts.considered,
+        "feasible_count": counts.passed,
+        "open_count": counts.open,
+        "refused_count": counts.refused,
+        "gate_totals": [
+            {
+                "gate": gate,
+                "label": wording.texts(*labels.GATES[gate]),
+                "failed_count": counts.failed_by_gate[gate],
+                "unknown_count": counts.unknown_by_gate[gate],
+            }
+            for gate in GATES
+        ],
+        "questions": [
+            {
+                "gate": question.gate,
+                "asked_of": question.asked,
+                "record_id": question.party_id,
+                "field": question.field,
+                "candidate_ids": list(question.candidate_ids),
+                "text": wording.texts(question.zh, question.en),
+            }
+            for question in result.questions
+        ],
+    }
+
+
+def _score(points: int, outsider: bool) -> float:
+    return points // _HUNDREDTH / 100 if outsider else points / SCORE_SCALE
+
+
+def _gate(gate: str, outcome: str, reason: labels.Label, wording: Wording) -> Document:
+    label = labels.GATES[gate]
+    text = wording.texts(f"{label.zh}：{reason.zh}", f"{label.en}: {reason.en}")
+    return {"gate": gate, "outcome": outcome, "text": text}
+
+
+def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, sees_medians: bool) -> Document:
+    label = labels.CRITERIA[entry.criterion]
+    private = entry.criterion in PRIVATE_CRITERIA
+    hidden = outsider and private
+    text = (
+        wording.texts(f"{label.zh}：{_REDACTED.zh}。", f"{label.en}: {_REDACTED.en}.")
+        if hidden
+        else wording.texts(entry.zh, entry.en)
+    )
+    return {
+        "criterion": entry.criterion,
+        "label": wording.texts(*label),
+        "known": entry.known and not hidden,
+        "redacted": hidden,
+        "value": None if hidden else entry.value,
+        "unit": entry.unit,
+        "score": None if hidden else entry.score / FULL,
+        "weight_permille": None if outsider else entry.weight,
+        "points": None if outsider else entry.points,
+        "median_value": entry.median_value if sees_medians or not private else None,
+        "comparison": None if hidden else entry.comparison,
+        "sources": [] if hidden else [source._asdict() for source in entry.sources],
+        "text": text,
+    }

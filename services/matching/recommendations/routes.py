@@ -1,0 +1,74 @@
+"""HTTP of recommendations."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic_core import to_json
+
+from services.matching.recommendations import service
+from services.matching.recommendations.documents import Document
+from services.matching.recommendations.live import LiveEngine
+from services.matching.recommendations.schemas import HomeUnitRecommendations, ProjectRecommendations
+from services.matching.recommendations.service import Ask
+from shared.web.access import JSON, ReadAccess, Reads
+from shared.web.strictness import StrictRoute
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["recommendations"])
+
+Read = Annotated[ReadAccess, Depends(Reads("matching:recommendations:read"))]
+Limit = Annotated[int, Query(ge=1, le=100, description="Candidates ranked, and candidates left open.")]
+RefusedLimit = Annotated[int, Query(ge=0, le=200, description="Refused candidates listed.")]
+Explain = Annotated[bool, Query(description="Whether each candidate comes with its gates and criteria.")]
+Lang = Annotated[Literal["zh", "en"] | None, Query(description="One language only; both without it.")]
+
+
+@router.get(
+    "/projects/{project_id}/recommendations",
+    response_model=ProjectRecommendations,
+    operation_id="recommendHomeUnits",
+    responses={409: {"description": "The project has ended (`project_closed`)"}},
+)
+async def recommend_home_units(
+    project_id: str,
+    access: Read,
+    limit: Limit = 10,
+    refused_limit: RefusedLimit = 20,
+    explain: Explain = True,
+    lang: Lang = None,
+) -> Response:
+    """Rank the home units for a project, with reasons, refusals and the questions still open.
+
+    An unknown is not a pass: a home unit is feasible only if every gate is known to hold.
+    """
+    ask = Ask(limit, refused_limit, explain, lang)
+    found = await service.home_units_for_project(_engine(access), access.principal, project_id, ask)
+    return _answer(access, found)
+
+
+@router.get(
+    "/home-units/{home_unit_id}/recommendations",
+    response_model=HomeUnitRecommendations,
+    operation_id="recommendProjects",
+)
+async def recommend_projects(
+    home_unit_id: str,
+    access: Read,
+    limit: Limit = 10,
+    refused_limit: RefusedLimit = 20,
+    explain: Explain = True,
+    lang: Lang = None,
+) -> Response:
+    """Rank the projects for a home unit, among those it may see."""
+    ask = Ask(limit, refused_limit, explain, lang)
+    found = await service.projects_for_home_unit(_engine(access), access.principal, home_unit_id, ask)
+    return _answer(access, found)
+
+
+def _engine(access: ReadAccess) -> LiveEngine:
+    engine: LiveEngine = access.state.extra["engine"]
+    return engine
+
+
+def _answer(access: ReadAccess, document: Document) -> Response:
+    headers = {"Cache-Control": "private, no-cache", **access.state.data_age()}
+    return Response(to_json(document), 200, headers, JSON)

@@ -1,0 +1,97 @@
+"""Use cases of recommendations."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.matching.recommendations.documents import (
+    Document,
+    Wording,
+    open_item,
+    ranked_item,
+    refused_item,
+    summary,
+)
+from services.matching.recommendations.errors import ProjectClosed
+from services.matching.recommendations.facts import CLOSED_STAGES
+from services.matching.recommendations.live import LiveEngine
+from services.matching.recommendations.ranking import (
+    Recommendations,
+    recommend_home_units,
+    recommend_projects,
+)
+from shared.clock import to_rfc3339
+from shared.errors import NotFound
+from shared.identity import Principal
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How many of what, and in which words."""
+
+    limit: int
+    refused_limit: int
+    explain: bool
+    lang: str | None
+
+
+async def home_units_for_project(
+    engine: LiveEngine, viewer: Principal, project_id: str, ask: Ask
+) -> Document:
+    """Return the best home units for a project to one of its parties."""
+    await engine.refresh()
+    project = engine.project(project_id)
+    if project is None or not (viewer.sees_network or viewer.organisation_id in project.party_ids):
+        raise NotFound("No such project.", "没有该项目。")
+    if project.stage in CLOSED_STAGES:
+        raise ProjectClosed()
+    features = engine.features_of(project_id)
+    if features is None:
+        raise NotFound("This project cannot be ranked.", "该项目暂无法匹配。")
+    result = recommend_home_units(engine.snapshot, features, ask.limit)
+    wording = _wording(ask, "home_unit_id", "home_unit_name")
+
+    def outsider(home_unit_id: str) -> bool:
+        return not viewer.sees_network and viewer.organisation_id != home_unit_id
+
+    items = [
+        ranked_item(item, wording, outsider=outsider(item.candidate_id), sees_medians=viewer.sees_network)
+        for item in result.ranked
+    ]
+    undecided = [
+        open_item(item, wording, outsider=outsider(item.candidate_id)) for item in result.open_candidates
+    ]
+    own = {"project_id": project_id, "items": items, "open_items": undecided}
+    return {**own, **_rest(engine, result, wording, ask)}
+
+
+async def projects_for_home_unit(
+    engine: LiveEngine, viewer: Principal, home_unit_id: str, ask: Ask
+) -> Document:
+    """Return the best projects for a home unit, to itself among those it may see."""
+    await engine.refresh()
+    allowed = viewer.sees_network or viewer.organisation_id == home_unit_id
+    if not allowed or not engine.has_home_unit(home_unit_id):
+        raise NotFound("No such home unit.", "没有该飞出地。")
+    among = None if viewer.sees_network else engine.visible_to(viewer.organisation_id)
+    result = recommend_projects(engine.snapshot, home_unit_id, ask.limit, among)
+    wording = _wording(ask, "project_id", "project_title")
+    items = [
+        ranked_item(item, wording, outsider=False, sees_medians=viewer.sees_network) for item in result.ranked
+    ]
+    undecided = [open_item(item, wording, outsider=False) for item in result.open_candidates]
+    own = {"home_unit_id": home_unit_id, "items": items, "open_items": undecided}
+    return {**own, **_rest(engine, result, wording, ask)}
+
+
+def _wording(ask: Ask, id_name: str, title_name: str) -> Wording:
+    return Wording(id_name, title_name, ask.lang in (None, "zh"), ask.lang in (None, "en"), ask.explain)
+
+
+def _rest(engine: LiveEngine, result: Recommendations, wording: Wording, ask: Ask) -> dict[str, Any]:
+    return {
+        "refused_items": [refused_item(item, wording) for item in result.refusals(ask.refused_limit)],
+        **summary(result, wording),
+        "directory_as_of": to_rfc3339(engine.as_of) if engine.as_of else None,
+        "directory_revision": engine.state.revision,
+        "lag_seconds": engine.lag_seconds(),
+    }
