@@ -8,6 +8,13 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 _INNER = {"repository", "models"}
 _LAYERS_BELOW_ROUTES = {"service", "repository", "models", "schemas", "errors"}
+MECHANISMS = {
+    "shared.db.hot": "any service's hottest read",
+    "shared.messaging.chain": "any service's log",
+    "shared.messaging.leases": "the one loop for work that is claimed",
+    "shared.messaging.loop": "the one loop for work that is claimed",
+}
+"""Mechanisms there is only one of, which live in shared although one service uses them so far."""
 _NETWORK = {"httpx", "httpx2", "requests", "urllib3", "aiohttp"}
 
 
@@ -50,9 +57,7 @@ def framework_imports_below_routes(root: Path, path: Path) -> list[str]:
         return []
     banned = ("fastapi", "starlette", "shared.web")
     return [
-        f"{'/'.join(mine)}:{line} imports {name}"
-        for name, line in _imports(path)
-        if name.startswith(banned)
+        f"{'/'.join(mine)}:{line} imports {name}" for name, line in _imports(path) if name.startswith(banned)
     ]
 
 
@@ -87,9 +92,9 @@ def session_shortcuts(root: Path, path: Path) -> list[str]:
 
 
 def _from_sqlalchemy(path: Path, name: str) -> bool:
-    return any(imported == f"sqlalchemy.{name}" for imported, _ in _imports(path)) and "Index(" not in path.read_text(
-        encoding="utf-8"
-    )
+    return any(
+        imported == f"sqlalchemy.{name}" for imported, _ in _imports(path)
+    ) and "Index(" not in path.read_text(encoding="utf-8")
 
 
 def undocumented_public(root: Path, path: Path) -> list[str]:

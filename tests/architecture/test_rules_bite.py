@@ -20,9 +20,12 @@ PLANTED = {
     ),
     "Shared code knows no service": ("shared/ids.py", "import services.registry.settings"),
     "Layers of shared": ("shared/errors.py", "import shared.web.etag_of_nothing"),
-    "Layers of registry": ("services/registry/organisations/errors.py", "import services.registry.stages.errors"),
-    "Layers of matching": ("services/matching/directory/models.py", "import services.matching.app"),
-    "Layers of metrics": ("services/metrics/ledger/models.py", "import services.metrics.kpis.routes"),
+    "Layers of registry": (
+        "services/registry/organisations/errors.py",
+        "import services.registry.stages.errors",
+    ),
+    "Layers of matching": ("services/matching/base.py", "import services.matching.app"),
+    "Layers of metrics": ("services/metrics/base.py", "import services.metrics.kpis.routes"),
     "Layers of a feature": (
         "services/registry/organisations/repository.py",
         "import services.registry.organisations.routes",
