@@ -10,6 +10,8 @@ from services.registry.access.token_routes import router as token_router
 from services.registry.agreements.routes import router as agreements_router
 from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
+from services.registry.claims.routes import router as claims_router
+from services.registry.clients.matching import MatchingClient
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
@@ -22,8 +24,10 @@ from services.registry.projects.service import hold_projects_of_enclave, refresh
 from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.settings import RegistrySettings
+from services.registry.stages.routes import router as stages_router
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
+from shared.http import ServiceClient
 from shared.messaging.feed import Feed
 from shared.messaging.sequencer import Sequencer
 from shared.web.auth import Authenticator
@@ -44,6 +48,9 @@ def create_app(
         synchronous=settings.sqlite_synchronous,
     )
     access = build_access(settings, database)
+    matching = MatchingClient(
+        ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)
+    )
     feed = Feed(database, messaging, parties)
     sequencer = Sequencer(database, messaging)
     state = ServiceState(
@@ -53,7 +60,7 @@ def create_app(
         authenticator=authenticator or access.authenticator,
         signer=CursorSigner(settings.secret_key),
         idempotency_keys=idempotency_keys,
-        extra={EXTRA: access},
+        extra={EXTRA: access, "matching": matching},
     )
     return create_service(
         ServiceParts(
@@ -69,7 +76,9 @@ def create_app(
                 evidence_router,
                 residencies_router,
                 agreements_router,
+                claims_router,
                 landings_router,
+                stages_router,
                 reference_router,
                 access_router,
                 token_router,
@@ -78,6 +87,6 @@ def create_app(
             ],
             tasks=[sequencer.run, lapse_timer(database)],
             on_start=[] if authenticator else [access.start],
-            on_stop=[access.usage.close],
+            on_stop=[access.usage.close, matching.close],
         )
     )

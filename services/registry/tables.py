@@ -3,16 +3,19 @@
 from services.registry.access import models as access
 from services.registry.agreements import models as agreements
 from services.registry.base import metadata
+from services.registry.claims import models as claims
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
 from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 from services.registry.residencies import models as residencies
+from services.registry.stages import models as stages
 
 __all__ = [
     "access",
     "agreements",
+    "claims",
     "enclaves",
     "evidence",
     "landings",
@@ -20,4 +23,5 @@ __all__ = [
     "organisations",
     "projects",
     "residencies",
+    "stages",
 ]
