@@ -212,7 +212,7 @@ async def test_made_up_api_keys_are_refused(secured: Secured) -> None:
     created = await admin.post("/v1/api-keys", json={"name": "k", "scopes": [READ], "organisation_id": home})
     secret = created.json()["secret"]
     last = "a" if secret[-1] != "a" else "q"
-    from services.registry.access.credentials import new_secret
+    from shared.credentials import new_secret
 
     for made_up in (
         "fk_",

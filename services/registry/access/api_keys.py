@@ -4,13 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.registry.access import repository
-from services.registry.access.credentials import (
-    API_KEY_PREFIX,
-    SHOWN_CHARACTERS,
-    covers,
-    hash_secret,
-    new_secret,
-)
+from services.registry.access.credentials import SHOWN_CHARACTERS
 from services.registry.access.errors import InvalidExpiry, ScopeNotGrantable, UnknownClient
 from services.registry.access.grants import owner_of, require_grantable
 from services.registry.access.models import api_keys, clients
@@ -25,12 +19,14 @@ from services.registry.access.service import ACCESS_CHANGED
 from services.registry.base import messaging
 from services.registry.organisations.service import require_organisation
 from shared import clock
+from shared.credentials import API_KEY_PREFIX, hash_secret, new_secret
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
 from shared.errors import FieldError, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
+from shared.scopes import covers
 
 DEFAULT_TERM = timedelta(days=365)
 LONGEST_TERM = timedelta(days=731)

@@ -8,12 +8,13 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from services.registry.access import repository, service
-from services.registry.access.credentials import EVERY_SCOPE, MIN_CONFIGURED_SECRET, READ_SCOPES, hash_secret
+from services.registry.access.credentials import EVERY_SCOPE, MIN_CONFIGURED_SECRET, READ_SCOPES
 from services.registry.access.models import clients
 from services.registry.access.schemas import Reach
 from services.registry.organisations.errors import UnknownOrganisation
 from services.registry.organisations.schemas import OrganisationCreate, OrganisationKind
 from services.registry.organisations.service import create_organisation, require_organisation
+from shared.credentials import hash_secret
 from shared.db.engine import Database, WriteSession
 from shared.identity import SYSTEM
 from shared.ids import derived_id

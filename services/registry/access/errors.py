@@ -76,11 +76,19 @@ class InvalidClient(TokenError):
 
 
 class UnsupportedGrantType(TokenError):
-    """Only ``client_credentials`` is offered."""
+    """Only client credentials and the exchange of an API key are offered."""
 
     code = "unsupported_grant_type"
     title_en = "The grant type is not supported"
     title_zh = "不支持该授权类型"
+
+
+class InvalidGrant(TokenError):
+    """The API key to exchange is unknown, expired or revoked."""
+
+    code = "invalid_grant"
+    title_en = "The key cannot be exchanged"
+    title_zh = "该密钥无法换取令牌"
 
 
 class InvalidScope(TokenError):

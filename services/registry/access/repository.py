@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, insert, select, true, update
 from services.registry.access.models import api_keys, clients
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
-from shared.identity import Principal
+from shared.identity import SYSTEM, Principal
 
 
 def _owned(table: Table, viewer: Principal) -> ColumnElement[bool]:
@@ -61,10 +61,12 @@ async def find_key_by_hash(session: ReadSession, secret_hash: str) -> Row | None
     )
 
 
-async def clients_changed_since(session: ReadSession, instant: datetime) -> Sequence[Row]:
+async def clients_changed_since(
+    session: ReadSession, instant: datetime, viewer: Principal = SYSTEM
+) -> Sequence[Row]:
     """Return the standing of the clients that changed lately."""
     columns = (clients.c.id, clients.c.status, clients.c.scopes)
-    return await session.rows(select(*columns).where(clients.c.updated_at > instant))
+    return await session.rows(select(*columns).where(clients.c.updated_at > instant, _owned(clients, viewer)))
 
 
 async def mark_used(tx: WriteSession, table: Table, used: Iterable[tuple[str, datetime]]) -> None:

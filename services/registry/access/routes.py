@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from services.registry.access import api_keys, service
+from services.registry.access.parts import EXTRA, AccessParts
 from services.registry.access.schemas import (
     API_KEY_LIST,
     CLIENT_LIST,
@@ -17,6 +18,7 @@ from services.registry.access.schemas import (
     ClientUpdate,
     IssuedApiKey,
     IssuedClient,
+    RecentlyChangedClients,
 )
 from shared.web.access import JSON, ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
@@ -69,6 +71,22 @@ async def list_clients(access: Read) -> Response:
     async with access.session() as session:
         records, page = await service.list_clients(session, access.principal, query, access.state.signer)
     return access.page(records, page)
+
+
+@router.get(
+    "/clients:recently-changed",
+    response_model=RecentlyChangedClients,
+    operation_id="listRecentlyChangedClients",
+)
+async def list_recently_changed_clients(
+    access: Annotated[ReadAccess, Depends(Reads("registry:access:read"))],
+) -> Response:
+    """Read what clients may do now that changed while older tokens may still be valid."""
+    parts: AccessParts = access.state.extra[EXTRA]
+    window_s = parts.settings.access_token_ttl_s + 60
+    async with access.session() as session:
+        items = await service.recently_changed(session, access.principal, window_s)
+    return access.item(RecentlyChangedClients(items=items, window_s=window_s))
 
 
 @router.get("/clients/{client_id}", response_model=ClientRead, operation_id="getClient")

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
 from shared.types import Id, Input, Instant, Name, Output
+from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 
 class Reach(StrEnum):
@@ -87,6 +88,21 @@ class ClientRead(Output):
     updated_at: Instant
 
 
+class ClientStanding(Output):
+    """What a client may do now, whatever its tokens say."""
+
+    id: str
+    status: str
+    scopes: list[str]
+
+
+class RecentlyChangedClients(Output):
+    """The clients that changed within ``window_s``, the longest a token of before can still be valid."""
+
+    items: list[ClientStanding]
+    window_s: int
+
+
 class IssuedClient(ClientRead):
     """A client with the secret it was just given."""
 
@@ -139,6 +155,7 @@ class TokenResponse(Output):
 
     access_token: str
     token_type: str
+    issued_token_type: str
     expires_in: int
     scope: str
 
@@ -166,7 +183,9 @@ _TOKEN_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["grant_type"],
     "properties": {
-        "grant_type": {"type": "string", "enum": ["client_credentials"]},
+        "grant_type": {"type": "string", "enum": ["client_credentials", TOKEN_EXCHANGE]},
+        "subject_token": {"type": "string", "description": "The API key to exchange."},
+        "subject_token_type": {"type": "string", "enum": [ACCESS_TOKEN_TYPE]},
         "client_id": {"type": "string", "description": "Unless sent by HTTP Basic."},
         "client_secret": {"type": "string", "description": "Unless sent by HTTP Basic."},
         "scope": {"type": "string", "description": "Separated by spaces; all of the client's if absent."},

@@ -1,10 +1,10 @@
 """Use cases of clients."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from services.registry.access import repository
-from services.registry.access.credentials import CLIENT_SECRET_PREFIX, hash_secret, new_secret
 from services.registry.access.errors import ManagedByConfiguration
 from services.registry.access.grants import owner_of, require_grantable
 from services.registry.access.models import clients
@@ -13,12 +13,14 @@ from services.registry.access.schemas import (
     CLIENT_UPDATED,
     ClientCreate,
     ClientRead,
+    ClientStanding,
     ClientStatus,
     ClientUpdate,
 )
 from services.registry.base import messaging
 from services.registry.organisations.service import require_organisation
 from shared import clock
+from shared.credentials import CLIENT_SECRET_PREFIX, hash_secret, new_secret
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
 from shared.errors import NotFound, check_version
@@ -78,6 +80,12 @@ async def list_clients(
     """Return one page of the clients of the viewer's organisation."""
     page = await repository.page(session, clients, viewer, query, signer)
     return [ClientRead.of(row) for row in page.rows], page
+
+
+async def recently_changed(session: ReadSession, viewer: Principal, window_s: int) -> list[ClientStanding]:
+    """Return what the clients may do now that changed while tokens of before may still be valid."""
+    since = clock.now() - timedelta(seconds=window_s)
+    return [ClientStanding.of(row) for row in await repository.clients_changed_since(session, since, viewer)]
 
 
 async def update_client(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 from services.registry.access.errors import InvalidClient, InvalidRequest, UnsupportedGrantType
-from services.registry.access.tokens import TokenRequest
+from services.registry.access.tokens import ClientRequest, KeyRequest
+from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 _MAX_FORM_BYTES = 8192
 _MAX_FIELDS = 20
@@ -15,18 +16,35 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="feidi", charset="UTF-8"'}
 
 
-def parse_token_request(body: bytes, authorization: str | None) -> TokenRequest:
+def parse_token_request(body: bytes, authorization: str | None) -> ClientRequest | KeyRequest:
     """Return the request, or raise the refusal RFC 6749 has for it."""
     form = _form(body)
     if "grant_type" not in form:
         raise InvalidRequest("grant_type is required.", "缺少 grant_type。")
+    if form["grant_type"] == TOKEN_EXCHANGE:
+        return _key_request(form)
     if form["grant_type"] != "client_credentials":
-        raise UnsupportedGrantType("Only client_credentials is supported.", "仅支持 client_credentials。")
+        raise UnsupportedGrantType(
+            "Only client_credentials and the exchange of an API key are supported.",
+            "仅支持 client_credentials 与 API 密钥换取令牌。",
+        )
     client_id, client_secret = _credentials(form, authorization)
     if not _CLIENT_ID.fullmatch(client_id) or not client_secret:
         raise _unidentified()
-    scopes = tuple(form["scope"].split(" ")) if form.get("scope") else None
-    return TokenRequest(client_id, client_secret, scopes)
+    return ClientRequest(client_id, client_secret, _scopes(form))
+
+
+def _key_request(form: Mapping[str, str]) -> KeyRequest:
+    if "subject_token" not in form or form.get("subject_token_type") != ACCESS_TOKEN_TYPE:
+        raise InvalidRequest(
+            f"subject_token and subject_token_type={ACCESS_TOKEN_TYPE} are required.",
+            "缺少 subject_token 或其类型不符。",
+        )
+    return KeyRequest(form["subject_token"], _scopes(form))
+
+
+def _scopes(form: Mapping[str, str]) -> tuple[str, ...] | None:
+    return tuple(form["scope"].split(" ")) if form.get("scope") else None
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from services.registry.access.parts import EXTRA, AccessParts
 from services.registry.access.schemas import TOKEN_REQUEST_BODY, JsonWebKeySet, TokenResponse
 from services.registry.access.token_form import parse_token_request
-from services.registry.access.tokens import grant_token
+from services.registry.access.tokens import KeyRequest, exchange_key, grant_to_client
 from shared.web.access import JSON, PUBLIC
 from shared.web.problems import error_from_status
 from shared.web.state import state_of
@@ -23,18 +23,21 @@ _FORM = "application/x-www-form-urlencoded"
     operation_id="createToken",
     openapi_extra={**PUBLIC, **TOKEN_REQUEST_BODY},
     responses={
-        400: {"description": "`invalid_request`, `unsupported_grant_type` or `invalid_scope` (RFC 6749)"},
+        400: {"description": "A refusal of RFC 6749, named by `error` and `code`"},
         401: {"description": "`invalid_client`: unknown or disabled client, or wrong secret"},
         503: {"description": "The store does not answer now"},
     },
 )
 async def create_token(request: Request) -> Response:
-    """Exchange a client's id and secret for a short-lived access token."""
+    """Exchange a client's id and secret, or an API key, for a short-lived access token."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise error_from_status(415, {"Accept": _FORM})
     asked = parse_token_request(await request.body(), request.headers.get("authorization"))
     parts: AccessParts = state_of(request).extra[EXTRA]
-    token = await grant_token(parts.database, parts.issuer, parts.usage, asked)
+    if isinstance(asked, KeyRequest):
+        token = await exchange_key(parts.authenticator, parts.issuer, asked)
+    else:
+        token = await grant_to_client(parts.database, parts.issuer, parts.usage, asked)
     return Response(to_json(token), 200, {"Cache-Control": "no-store", "Pragma": "no-cache"}, JSON)
 
 

@@ -1,30 +1,47 @@
-"""Access tokens: the client credentials grant, and registry's own token for calling other services."""
+"""Access tokens: for clients, in exchange for API keys, and registry's own for calling other services."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jwt
 
 from services.registry.access import repository
-from services.registry.access.credentials import covers, matches
-from services.registry.access.errors import InvalidClient, InvalidScope
+from services.registry.access.authentication import RegistryAuthenticator
+from services.registry.access.errors import InvalidClient, InvalidGrant, InvalidScope
 from services.registry.access.schemas import ClientStatus, Reach, TokenResponse
 from services.registry.access.signing import KeyRing
 from services.registry.access.usage import Usage
+from shared.credentials import matches
 from shared.db.engine import Database
+from shared.errors import Unauthenticated
+from shared.identity import Principal
 from shared.ids import new_id
+from shared.scopes import covers
+from shared.web.remote_auth import ACCESS_TOKEN_TYPE
 
 REGISTRY_CLIENT_ID = "cli_registry"
+EXCHANGED_TTL_S = 30
+"""The term of a token given for an API key: within it a revoked key is out at every service."""
+
 _SERVICE_SCOPES = ("matching:*:read", "matching:*:write", "metrics:*:read")
-_RENEW_BEFORE_S = 60
+_RENEW_BEFORE_S = 30
 
 
 @dataclass(frozen=True)
-class TokenRequest:
+class ClientRequest:
     """A client's credentials as they came, and the scopes it asks for (None: all it has)."""
 
     client_id: str
     client_secret: str
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """An API key to exchange, and the scopes asked for (None: all it has)."""
+
+    key: str
     scopes: tuple[str, ...] | None
 
 
@@ -38,40 +55,45 @@ class TokenIssuer:
         self._ttl_s = ttl_s
         self._own: tuple[str, float] | None = None
 
-    async def issue(
-        self, client_id: str, organisation_id: str | None, scopes: list[str], reach: str
-    ) -> TokenResponse:
-        """Return a token for a client that was authenticated."""
+    async def issue(self, principal: Principal, *, ttl_s: int | None = None) -> TokenResponse:
+        """Return a token for a caller that was authenticated."""
         key = await self._keys.signing_key()
-        now, scope = int(time.time()), " ".join(scopes)
+        now, term = int(time.time()), ttl_s or self._ttl_s
+        scope = " ".join(sorted(principal.scopes))
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": client_id,
-            "client_id": client_id,
+            "sub": principal.id,
+            "client_id": principal.id,
             "jti": new_id("tok"),
             "iat": now,
-            "exp": now + self._ttl_s,
-            "kind": "client",
-            "org": organisation_id,
+            "exp": now + term,
+            "kind": principal.kind,
+            "org": principal.organisation_id,
             "scope": scope,
-            "reach": reach,
+            "reach": Reach.NETWORK if principal.sees_network else Reach.ORGANISATION,
         }
-        token = jwt.encode(
-            claims, key.private_key, algorithm="EdDSA", headers={"kid": key.kid, "typ": "at+jwt"}
+        headers = {"kid": key.kid, "typ": "at+jwt"}
+        return TokenResponse(
+            access_token=jwt.encode(claims, key.private_key, algorithm="EdDSA", headers=headers),
+            token_type="Bearer",  # noqa: S106 — a name
+            issued_token_type=ACCESS_TOKEN_TYPE,
+            expires_in=term,
+            scope=scope,
         )
-        return TokenResponse(access_token=token, token_type="Bearer", expires_in=self._ttl_s, scope=scope)  # noqa: S106
 
     async def service_token(self) -> str:
         """Return registry's own token, for its calls to the other services."""
         if self._own is None or self._own[1] <= time.monotonic():
-            issued = await self.issue(REGISTRY_CLIENT_ID, None, list(_SERVICE_SCOPES), Reach.NETWORK)
+            scopes = frozenset(_SERVICE_SCOPES)
+            own = Principal("client", REGISTRY_CLIENT_ID, None, scopes, sees_network=True)
+            issued = await self.issue(own)
             self._own = issued.access_token, time.monotonic() + self._ttl_s - _RENEW_BEFORE_S
         return self._own[0]
 
 
-async def grant_token(
-    database: Database, issuer: TokenIssuer, usage: Usage, request: TokenRequest
+async def grant_to_client(
+    database: Database, issuer: TokenIssuer, usage: Usage, request: ClientRequest
 ) -> TokenResponse:
     """Check a client's credentials and return a token for the scopes it asked for."""
     async with database.read() as session:
@@ -83,8 +105,35 @@ async def grant_token(
             "客户端不存在、已停用或密钥错误。",
             {"WWW-Authenticate": 'Basic realm="feidi", charset="UTF-8"'},
         )
-    scopes = list(client["scopes"]) if request.scopes is None else sorted(set(request.scopes))
-    if not scopes or not all(covers(client["scopes"], scope) for scope in scopes):
-        raise InvalidScope("The client lacks some scope it asks for.", "客户端没有所请求的全部权限。")
     usage.note_client(client["id"])
-    return await issuer.issue(client["id"], client["organisation_id"], scopes, client["reach"])
+    principal = Principal(
+        kind="client",
+        id=client["id"],
+        organisation_id=client["organisation_id"],
+        scopes=_asked(request.scopes, client["scopes"]),
+        sees_network=client["reach"] == Reach.NETWORK,
+    )
+    return await issuer.issue(principal)
+
+
+async def exchange_key(
+    authenticator: RegistryAuthenticator, issuer: TokenIssuer, request: KeyRequest
+) -> TokenResponse:
+    """Check an API key and return a short token for it, which every service can verify."""
+    try:
+        principal = await authenticator.authenticate_key(request.key)
+    except Unauthenticated:
+        raise InvalidGrant("The API key is not valid.", "API 密钥无效。") from None
+    scopes = _asked(request.scopes, principal.scopes)
+    narrowed = Principal(
+        principal.kind, principal.id, principal.organisation_id, scopes, principal.sees_network
+    )
+    return await issuer.issue(narrowed, ttl_s=EXCHANGED_TTL_S)
+
+
+def _asked(asked: tuple[str, ...] | None, granted: Iterable[str]) -> frozenset[str]:
+    held = frozenset(granted)
+    scopes = held if asked is None else frozenset(asked)
+    if not all(covers(held, scope) for scope in scopes):
+        raise InvalidScope("The client lacks some scope it asks for.", "客户端没有所请求的全部权限。")
+    return scopes
