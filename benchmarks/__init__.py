@@ -1,0 +1,1 @@
+"""Measurements of the services beside their floors; `./dev bench` runs them."""

@@ -1,0 +1,44 @@
+"""The applications that are measured, by name; a server process builds one of them from its configuration."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from benchmarks.credentials import AUDIENCE, ISSUER, verifier
+
+Config = dict[str, Any]
+
+
+def registry(config: Config) -> FastAPI:
+    """Registry as it runs in operation; only its tokens are signed by the run's own key."""
+    from services.registry.access.authentication import RegistryAuthenticator
+    from services.registry.app import create_app
+    from services.registry.settings import RegistrySettings
+
+    settings = RegistrySettings(
+        # Migrations are left out: the tables are there.
+        environment="test",
+        database_url=config["url"],
+        secret=SecretStr("a secret for the time of a run"),
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        run_workers=config.get("workers", True),
+        sqlite_synchronous=config.get("synchronous", "FULL"),
+    )
+    app = create_app(settings)
+    state = app.state.service
+    state.authenticator = RegistryAuthenticator(
+        state.database, verifier(config["jwk"]), state.extra["access"].usage, token_ttl_s=900
+    )
+    return app
+
+
+def floor(config: Config) -> Any:
+    """The least an answer can cost: no framework, one driver, none of the checks."""
+    from benchmarks.floors import Floor
+
+    return Floor(config["url"], config.get("synchronous", "FULL"))
+
+
+TARGETS = {"registry": registry, "floor": floor}
