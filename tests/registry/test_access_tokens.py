@@ -60,6 +60,15 @@ async def test_key_set_verifies_the_token_without_private_parts(secured: Secured
     assert jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="feidi", issuer=ISSUER)
 
 
+async def test_metadata_leads_to_the_endpoints(secured: Secured) -> None:
+    found = (await secured.anonymous.get("/.well-known/oauth-authorization-server")).json()
+    assert found["issuer"] == ISSUER
+    form = {"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": ADMIN_SECRET}
+    token = await secured.anonymous.post(found["token_endpoint"].removeprefix(ISSUER), data=form)
+    assert token.status_code == 200
+    assert (await secured.anonymous.get(found["jwks_uri"].removeprefix(ISSUER))).status_code == 200
+
+
 async def test_service_client_sees_the_network_and_only_reads(secured: Secured) -> None:
     matching = await secured.caller("cli_matching", MATCHING_SECRET)
     assert (await matching.get("/v1/organisations")).status_code == 200

@@ -179,6 +179,17 @@ class JsonWebKeySet(Output):
     keys: list[JsonWebKey]
 
 
+class AuthorizationServer(Output):
+    """Where tokens are issued and verified, and how (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+
+
 _TOKEN_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["grant_type"],

@@ -4,9 +4,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from services.registry.access.parts import EXTRA, AccessParts
-from services.registry.access.schemas import TOKEN_REQUEST_BODY, JsonWebKeySet, TokenResponse
+from services.registry.access.schemas import (
+    TOKEN_REQUEST_BODY,
+    AuthorizationServer,
+    JsonWebKeySet,
+    TokenResponse,
+)
 from services.registry.access.token_form import parse_token_request
-from services.registry.access.tokens import KeyRequest, exchange_key, grant_to_client
+from services.registry.access.tokens import KeyRequest, authorization_server, exchange_key, grant_to_client
 from shared.web.access import JSON, PUBLIC
 from shared.web.problems import error_from_status
 from shared.web.state import state_of
@@ -49,3 +54,15 @@ async def get_key_set(request: Request) -> Response:
     parts: AccessParts = state_of(request).extra[EXTRA]
     key_set = await parts.keys.published()
     return Response(to_json(key_set), 200, {"Cache-Control": "public, max-age=30"}, JSON)
+
+
+@router.get(
+    "/.well-known/oauth-authorization-server",
+    response_model=AuthorizationServer,
+    operation_id="getAuthorizationServer",
+    openapi_extra=PUBLIC,
+)
+async def get_authorization_server(request: Request) -> Response:
+    """Read where tokens are issued and verified, and how (RFC 8414)."""
+    metadata = authorization_server(state_of(request).settings.issuer)
+    return Response(to_json(metadata), 200, {"Cache-Control": "public, max-age=3600"}, JSON)

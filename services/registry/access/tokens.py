@@ -9,7 +9,7 @@ import jwt
 from services.registry.access import repository
 from services.registry.access.authentication import RegistryAuthenticator
 from services.registry.access.errors import InvalidClient, InvalidGrant, InvalidScope
-from services.registry.access.schemas import ClientStatus, Reach, TokenResponse
+from services.registry.access.schemas import AuthorizationServer, ClientStatus, Reach, TokenResponse
 from services.registry.access.signing import KeyRing
 from services.registry.access.usage import Usage
 from shared.credentials import matches
@@ -18,7 +18,7 @@ from shared.errors import Unauthenticated
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.scopes import covers
-from shared.web.remote_auth import ACCESS_TOKEN_TYPE
+from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 REGISTRY_CLIENT_ID = "cli_registry"
 EXCHANGED_TTL_S = 30
@@ -129,6 +129,19 @@ async def exchange_key(
         principal.kind, principal.id, principal.organisation_id, scopes, principal.sees_network
     )
     return await issuer.issue(narrowed, ttl_s=EXCHANGED_TTL_S)
+
+
+def authorization_server(issuer: str) -> AuthorizationServer:
+    """Return where tokens are issued and verified."""
+    base = issuer.rstrip("/")
+    return AuthorizationServer(
+        issuer=issuer,
+        token_endpoint=f"{base}/oauth2/token",
+        jwks_uri=f"{base}/.well-known/jwks.json",
+        grant_types_supported=["client_credentials", TOKEN_EXCHANGE],
+        response_types_supported=[],
+        token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
+    )
 
 
 def _asked(asked: tuple[str, ...] | None, granted: Iterable[str]) -> frozenset[str]:
