@@ -41,8 +41,9 @@ async def change_enclave(
         tx, row["id"], {name: after[name] for name in (*changes, "version", "updated_at")}
     )
     record = to_read(after)
-    told = sorted(name for name in changes if name in EnclaveRead.model_fields)
-    previous = {name: row[name] for name in told}
+    old, new = to_read(row).model_dump(), record.model_dump()
+    told = sorted(name for name in new if new[name] != old[name] and name not in ("version", "updated_at"))
+    previous = {name: old[name] for name in told}
     await publish_enclave(tx, actor, ENCLAVE_UPDATED, record, changed=told, previous=previous)
     return record
 

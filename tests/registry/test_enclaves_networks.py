@@ -1,0 +1,112 @@
+"""1+N networks through HTTP: one centre, N cloud enclaves."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.registry.project_world import World, build_world, make, refusal
+from tests.support.services import ServiceUnderTest
+
+
+@pytest.fixture
+async def world(registry: ServiceUnderTest) -> World:
+    return await build_world(registry)
+
+
+async def enclave(world: World, name: str) -> str:
+    body = {"name": name, "home_unit_id": world.stranger_id}
+    return str((await make(world.admin, "/v1/enclaves", body))["id"])
+
+
+async def form(world: World) -> dict[str, Any]:
+    return await make(
+        world.admin, "/v1/networks", {"name": "示例网络", "centre_enclave_id": world.enclave_id}
+    )
+
+
+async def join(world: World, network_id: str, version: int, enclave_id: str, role: str) -> httpx2.Response:
+    return await world.admin.post(
+        f"/v1/networks/{network_id}:add-member",
+        json={"enclave_id": enclave_id, "role": role},
+        headers={"if-match": f'"{version}"'},
+    )
+
+
+async def test_members_join_and_leave(world: World) -> None:
+    network = await form(world)
+    assert (network["centre_enclave_id"], network["cloud_enclave_ids"]) == (world.enclave_id, [])
+    cloud = await enclave(world, "云飞地")
+    assert (await world.stranger.get(f"/v1/networks/{network['id']}")).status_code == 404
+    joined = (await join(world, network["id"], 1, cloud, "cloud")).json()
+    assert joined["cloud_enclave_ids"] == [cloud]
+    assert world.stranger_id in joined["party_ids"]
+    assert (await world.stranger.get(f"/v1/networks/{network['id']}")).json() == joined
+    members = await world.admin.get(f"/v1/enclaves?network_id={network['id']}&sort=created_at")
+    assert [item["network_role"] for item in members.json()["items"]] == ["centre", "cloud"]
+    left = await make(
+        world.admin, f"/v1/networks/{network['id']}:remove-member", {"enclave_id": cloud}, version=2
+    )
+    assert (left["cloud_enclave_ids"], left["version"]) == ([], 3)
+    assert (await world.stranger.get(f"/v1/networks/{network['id']}")).status_code == 404
+    assert (await world.admin.get(f"/v1/enclaves/{cloud}")).json()["network_id"] is None
+    events = await world.events("network.*")
+    assert [event["type"] for event in events] == ["network.created", *["network.updated"] * 2]
+
+
+async def test_a_network_has_one_centre(world: World) -> None:
+    network = await form(world)
+    other = await enclave(world, "另一中心")
+    assert refusal(await join(world, network["id"], 1, other, "centre")) == (409, "centre_taken")
+    assert refusal(await join(world, network["id"], 1, world.enclave_id, "cloud")) == (
+        409,
+        "enclave_in_network",
+    )
+    assert (await world.admin.get(f"/v1/networks/{network['id']}")).json()["version"] == 1
+
+
+async def test_two_centres_at_once_leave_one(world: World) -> None:
+    network = await make(world.admin, "/v1/networks", {"name": "无中心网络"})
+    first, second = await enclave(world, "甲"), await enclave(world, "乙")
+    answers = await asyncio.gather(
+        *[join(world, network["id"], 1, enclave_id, "centre") for enclave_id in (first, second)]
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert (await world.admin.get(f"/v1/networks/{network['id']}")).json()["centre_enclave_id"] in (
+        first,
+        second,
+    )
+
+
+async def test_network_follows_when_a_member_changes_its_parties(world: World) -> None:
+    network = await form(world)
+    other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "接任运营商"})
+    changed = await world.home_unit.patch(
+        f"/v1/enclaves/{world.enclave_id}", json={"operator_id": other["id"]}, headers={"if-match": '"2"'}
+    )
+    assert changed.status_code == 200
+    assert (await world.operator.get(f"/v1/networks/{network['id']}")).status_code == 404
+    seen = await world.registry.as_org(other["id"]).get(f"/v1/networks/{network['id']}")
+    assert (seen.json()["party_ids"], seen.headers["etag"]) == (changed.json()["party_ids"], '"2"')
+
+
+async def test_enclaves_of_others_are_not_drawn_into_a_network(world: World) -> None:
+    cloud = await enclave(world, "云飞地")
+    body = {"name": "网络", "centre_enclave_id": cloud}
+    assert refusal(await world.operator.post("/v1/networks", json=body)) == (409, "unknown_enclave")
+    alone = await world.operator.post("/v1/networks", json={"name": "网络"})
+    assert refusal(alone) == (403, "insufficient_scope")
+    own = await make(
+        world.operator,
+        "/v1/networks",
+        {"name": "网络", "operator_id": world.operator_id, "external_id": "keyi"},
+    )
+    again = {"name": "网络二", "operator_id": world.operator_id, "external_id": "keyi"}
+    assert refusal(await world.operator.post("/v1/networks", json=again)) == (409, "network_exists")
+    renamed = await world.operator.patch(
+        f"/v1/networks/{own['id']}", json={"name": "云飞地网络"}, headers={"if-match": '"1"'}
+    )
+    assert renamed.json()["name"] == "云飞地网络"
+    listed = await world.operator.get("/v1/networks?name[contains]=云飞地")
+    assert [item["id"] for item in listed.json()["items"]] == [own["id"]]
