@@ -1,6 +1,6 @@
 """The one place that reads the wall clock, so that a test can hold it still."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Protocol
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -31,3 +31,8 @@ def civil_date(instant: datetime) -> date:
 def to_rfc3339(instant: datetime) -> str:
     """Return an aware instant as RFC 3339 in UTC with milliseconds and a ``Z``."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the instant at which a civil date begins in China."""
+    return datetime.combine(day, time(), CHINA).astimezone(UTC)

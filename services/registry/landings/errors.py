@@ -17,19 +17,3 @@ class HomeUnitNotProposed(Conflict):
     code = "home_unit_not_proposed"
     title_en = "The project was not proposed to this home unit"
     title_zh = "该项目未推荐给此飞出地主体"
-
-
-class EffectiveInFuture(Conflict):
-    """Only what has happened is recorded."""
-
-    code = "effective_in_future"
-    title_en = "The effective instant is in the future"
-    title_zh = "生效时间晚于当前时间"
-
-
-class ReasonRequired(Conflict):
-    """This step is only taken with a reason."""
-
-    code = "reason_required"
-    title_en = "This step needs a reason"
-    title_zh = "该变更需要说明原因"

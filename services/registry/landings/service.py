@@ -1,13 +1,13 @@
 """Use cases of landings."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.registry.base import messaging
 from services.registry.evidence.schemas import EvidenceRead
 from services.registry.evidence.service import require_evidence
 from services.registry.landings import repository
-from services.registry.landings.errors import EffectiveInFuture, HomeUnitNotProposed, ReasonRequired
+from services.registry.landings.errors import HomeUnitNotProposed
 from services.registry.landings.guards import (
     LandingFacts,
     LandingState,
@@ -24,6 +24,7 @@ from services.registry.landings.schemas import (
 )
 from services.registry.landings.working_days import add_working_days
 from services.registry.organisations.service import require_organisation
+from services.registry.projects.errors import EffectiveInFuture, ReasonRequired
 from services.registry.projects.guarding import GuardResult, as_details, edge_exists, require_passed
 from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import lock_project, log_transition
@@ -156,10 +157,9 @@ async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
         row = await repository.find(tx, SYSTEM, due["id"], lock=True)
         if row is None or row["state"] != LandingState.SIGNED or row["lapses_after"] >= today:
             continue
-        ended = row["lapses_after"] + timedelta(days=1)
+        effective_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
         step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
         after = {**row, "state": step.to.value}
-        effective_at = datetime.combine(ended, time(), clock.CHINA)
         details = {"guards": [{"guard": "start_overdue", "passed": True}]}
         await _move(tx, SYSTEM, row, after, step, effective_at, details)
         lapsed += 1

@@ -65,3 +65,19 @@ class InvalidTransition(Conflict):
     code = "invalid_transition"
     title_en = "The transition is not possible now"
     title_zh = "当前不能进行该状态变更"
+
+
+class EffectiveInFuture(Conflict):
+    """Only what has happened is recorded."""
+
+    code = "effective_in_future"
+    title_en = "The effective instant is in the future"
+    title_zh = "生效时间晚于当前时间"
+
+
+class ReasonRequired(Conflict):
+    """This step is only taken with a reason."""
+
+    code = "reason_required"
+    title_en = "This step needs a reason"
+    title_zh = "该变更需要说明原因"

@@ -1,0 +1,95 @@
+"""Gathers what the guards of stages look at, inside the transaction that takes the step."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.registry.agreements.service import commitments_of
+from services.registry.clients.matching import Recommendation
+from services.registry.landings.service import landings_of
+from services.registry.projects.places import places_of
+from services.registry.projects.schemas import TransitionRead
+from services.registry.projects.service import duplicates_of
+from services.registry.projects.stage import Stage
+from services.registry.projects.transitions import transitions_of_subject
+from services.registry.projects.uscc import valid_uscc
+from services.registry.residencies.schemas import ResidencyRead
+from services.registry.residencies.service import check_capacity, residencies_of
+from services.registry.stages.approvals import keys_turned
+from services.registry.stages.guards import StageFacts
+from services.registry.stages.reviews import gates_passed_with_evidence, latest_grade, reviews_of
+from services.registry.stages.schemas import Role, StageTransition
+from shared import clock
+from shared.db.engine import Row, WriteSession
+from shared.identity import Principal
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The facts, and the residency whose space an admission takes."""
+
+    facts: StageFacts
+    residency: ResidencyRead | None
+
+
+async def gather(
+    tx: WriteSession,
+    viewer: Principal,
+    project: Row,
+    data: StageTransition,
+    effective_at: datetime,
+    recommendation: Recommendation | None,
+) -> Gathered:
+    """Return everything the guards of this step may ask; the enclave is locked only for an admission."""
+    project_id, on = project["id"], clock.civil_date(effective_at)
+    duplicates = await duplicates_of(tx, project) if data.to == Stage.SCREENING else []
+    reviews = [review for review in await reviews_of(tx, project_id) if review.held_on <= on]
+    residencies = await residencies_of(tx, project_id)
+    residency = _residency_to_admit(project, residencies)
+    asks_space = data.to == Stage.ADMITTED and residency is not None
+    check = await check_capacity(tx, residency) if asks_space and residency is not None else None
+    keys = await keys_turned(tx, project)
+    agreements = await commitments_of(tx, project_id)
+    history = await transitions_of_subject(tx, project_id)
+    facts = StageFacts(
+        effective_in_order=_in_order(history, effective_at),
+        reason_given=bool(data.reason),
+        uscc_valid=valid_uscc(project["uscc"]) if project["uscc"] else None,
+        duplicate_count=len(duplicates),
+        visible_duplicate_ids=tuple(row["id"] for row in duplicates if _sees(viewer, row)),
+        industry_count=len(project["industry_codes"]),
+        owner_set=bool(project["owner_name"]),
+        matching_answered=recommendation is not None,
+        feasible_home_units=recommendation.feasible_count if recommendation else 0,
+        reserve_score=recommendation.score if recommendation else None,
+        reason_count=len(recommendation.reasons) if recommendation else 0,
+        operator_key_of=keys[Role.OPERATOR],
+        home_unit_key_of=keys[Role.HOME_UNIT],
+        space_applied_for=residency is not None,
+        space_free=check.free if check is not None else None,
+        space_failures=tuple(failure.code for failure in check.failures) if check is not None else (),
+        agreement_with_commitments=any(
+            agreement.signed_on is not None and agreement.signed_on <= on for agreement in agreements
+        ),
+        residency_states=frozenset(stay.state for stay in residencies),
+        gates_passed_with_evidence=gates_passed_with_evidence(reviews),
+        annual_grade=latest_grade(reviews),
+        placed_functions=frozenset(
+            place.function for place in await places_of(tx, project_id) if place.starts_on <= on
+        ),
+        landing_states=frozenset(landing.state for landing in await landings_of(tx, project_id)),
+    )
+    return Gathered(facts, residency)
+
+
+def _residency_to_admit(project: Row, residencies: list[ResidencyRead]) -> ResidencyRead | None:
+    """The latest stay in the project's own enclave that has not ended."""
+    mine = [stay for stay in residencies if stay.enclave_id == project["enclave_id"] and stay.state != "left"]
+    return mine[-1] if mine else None
+
+
+def _in_order(history: list[TransitionRead], effective_at: datetime) -> bool:
+    return not history or history[-1].effective_at <= effective_at
+
+
+def _sees(viewer: Principal, row: Row) -> bool:
+    return viewer.sees_network or viewer.organisation_id in row["party_ids"]
