@@ -241,8 +241,15 @@ async def test_only_one_subject_is_redelivered_when_asked(world: World) -> None:
 )
 async def test_a_transient_error_stops_the_page_and_leaves_nothing(world: World, error: Exception) -> None:
     await world.happen("t1", "t2", "t3")
+    tried: list[int] = []
+
+    async def apply(tx: WriteSession, event: Event) -> None:
+        tried.append(event.sequence)
+        await refusing(2, error=error)(tx, event)
+
     with pytest.raises(type(error)):
-        await world.consumer(apply=refusing(2, error=error)).run_once()
+        await world.consumer(apply=apply).run_once()
+    assert tried == [1, 2]
     assert await world.effects() == []
     assert await dead_letters(world) == []
     assert await consume(world.consumer()) == 3
@@ -385,6 +392,21 @@ async def test_running_follows_until_stopped(world: World, monkeypatch: pytest.M
         await done.wait()
         stop.set()
     assert [sequence for sequence, _, _ in await world.effects()] == [1, 2, 3, 4]
+
+
+async def test_a_stop_does_not_wait_for_the_feed(world: World) -> None:
+    stop, asked = asyncio.Event(), asyncio.Event()
+
+    class Silent:
+        async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(world.consumer(Silent()).run(stop))
+        await asked.wait()
+        stop.set()
 
 
 async def test_starting_tries_dead_letters_once_more(world: World) -> None:
