@@ -13,7 +13,7 @@ from benchmarks.run import FULL, QUICK, Run
 from benchmarks.stores import Stores
 from shared.logging import configure_logging
 
-BENCHMARKS = {"get": "reads", "list": "lists", "create": "creates"}
+BENCHMARKS = {"get": "reads", "list": "lists", "create": "creates", "stack": "stack"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
