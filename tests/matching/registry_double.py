@@ -143,7 +143,11 @@ class RegistryDouble:
             return httpx2.Response(200, json=self._keys)
         if request.url.path == "/oauth2/token":
             return httpx2.Response(200, json={"access_token": "own", "expires_in": 900})
-        if request.url.path == "/v1/events" and request.headers["authorization"] == "Bearer own":
+        if request.headers.get("authorization") != "Bearer own":
+            return httpx2.Response(401)
+        if request.url.path == "/v1/clients:recently-changed":
+            return httpx2.Response(200, json={"items": [], "window_s": 900})
+        if request.url.path == "/v1/events":
             return self._page(request.url.params)
         return httpx2.Response(404)
 

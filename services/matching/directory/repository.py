@@ -1,6 +1,7 @@
 """All SQL of the directory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, Table, delete, select, union
@@ -18,18 +19,36 @@ from services.matching.directory.models import (
 from shared.db.engine import ReadSession, Row, WriteSession
 
 
-def _insert(session: ReadSession, table: Table) -> Any:
-    dialect: Any = postgresql if session.dialect == "postgresql" else sqlite
-    return dialect.insert(table)
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+@cache
+def _next_revision(dialect: str) -> Any:
+    statement = _insert(dialect, directory_state).values(id=1, revision=1, generation=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_={"revision": directory_state.c.revision + 1}
+    )
+    return statement.returning(directory_state.c.revision)
+
+
+@cache
+def _put_newer(dialect: str, table: Table) -> Any:
+    statement = _insert(dialect, table)
+    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    return statement.on_conflict_do_update(
+        index_elements=["id"], set_=others, where=table.c.version < statement.excluded.version
+    )
+
+
+@cache
+def _put_once(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
 async def next_revision(tx: WriteSession) -> int:
     """Take the next revision; its row stays locked until the commit, so revisions commit in order."""
-    statement = _insert(tx, directory_state).values(id=1, revision=1, generation=1)
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"], set_={"revision": directory_state.c.revision + 1}
-    )
-    revision: int = await tx.scalar(statement.returning(directory_state.c.revision))
+    revision: int = await tx.scalar(_next_revision(tx.dialect))
     return revision
 
 
@@ -40,19 +59,20 @@ async def state(session: ReadSession) -> Row | None:
 
 async def put_newer(tx: WriteSession, table: Table, values: dict[str, Any]) -> bool:
     """Write a record unless a version as new is on file; tell whether it was written."""
-    statement = _insert(tx, table).values(values)
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: statement.excluded[name] for name in values if name != "id"},
-        where=table.c.version < statement.excluded.version,
-    )
-    return await tx.execute(statement) > 0
+    return await tx.execute(_put_newer(tx.dialect, table), values) > 0
 
 
 async def put_place(tx: WriteSession, adcode: str, place: Any, revision: int) -> None:
     """Note where a division lies; the first word stands."""
-    statement = _insert(tx, places).values(adcode=adcode, place=place, revision=revision)
-    await tx.execute(statement.on_conflict_do_nothing())
+    values = {"adcode": adcode, "place": place, "revision": revision}
+    await tx.execute(_put_once(tx.dialect, places), values)
+
+
+async def add_parties(tx: WriteSession, record_id: str, organisation_ids: Iterable[str]) -> None:
+    """Let organisations see a record that none has seen yet."""
+    rows = [{"record_id": record_id, "organisation_id": party} for party in sorted(set(organisation_ids))]
+    if rows:
+        await tx.execute(_put_once(tx.dialect, parties), rows if len(rows) > 1 else rows[0])
 
 
 async def find_home_unit(session: ReadSession, home_unit_id: str) -> Row | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from services.matching.base import parties
 from services.matching.directory import repository
@@ -28,13 +29,22 @@ _OF_PROJECT = (
     "host_adcode",
 )
 
+_revisions: WeakKeyDictionary[WriteSession, int] = WeakKeyDictionary()
+
 OnRevocation = Callable[[str, bool], None]
 
 
 async def touch(tx: WriteSession) -> int:
-    """Begin a change the engine must learn of; return the revision for the rows it writes."""
-    revision = await repository.next_revision(tx)
-    tx.after_commit(tx.database.signal(CHANGED).notify)
+    """Begin a change the engine must learn of; return the revision for the rows it writes.
+
+    A transaction needs one revision only, unless it was taken inside a savepoint and went back with it.
+    """
+    revision = _revisions.get(tx)
+    if revision is None:
+        revision = await repository.next_revision(tx)
+        tx.after_commit(tx.database.signal(CHANGED).notify)
+        if not tx.connection.in_nested_transaction():
+            _revisions[tx] = revision
     return revision
 
 
@@ -122,7 +132,11 @@ async def _take_project(tx: WriteSession, record: Mapping[str, Any]) -> None:
         "synthetic": record["synthetic"],
         **_stamps(record, revision),
     }
-    if await repository.put_newer(tx, projects, values):
+    if not await repository.put_newer(tx, projects, values):
+        return
+    if record["version"] == 1:
+        await repository.add_parties(tx, record["id"], record["party_ids"])
+    else:
         await set_parties(tx, parties, record["id"], record["party_ids"])
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
 from shared.db.keyset import ListSpec
@@ -51,7 +51,16 @@ IndustryKeys = Annotated[list[IndustryKey], Field(max_length=200)]
 SpaceM2 = Annotated[float, Field(ge=0, le=1e8)]
 CapCny = Annotated[
     Decimal,
-    Field(ge=0, le=10**13, max_digits=16, decimal_places=2, examples=["5000000.00"]),
+    Field(ge=0, le=10**13, max_digits=16, decimal_places=2),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,2})?$"},
+                {"type": "integer", "minimum": 0, "maximum": 10**13},
+            ],
+            "examples": ["5000000.00"],
+        }
+    ),
 ]
 Weight = Annotated[int, Field(ge=0, le=1000)]
 

@@ -6,11 +6,13 @@ the score only in hundredths.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from services.matching.recommendations import labels
 from services.matching.recommendations.criteria import FULL, SCORE_SCALE
 from services.matching.recommendations.explanation import CriterionExplanation
+from services.matching.recommendations.features import Source
 from services.matching.recommendations.gates import GATES
 from services.matching.recommendations.ranking import OpenCandidate, Ranked, Recommendations, Refusal
 
@@ -52,7 +54,7 @@ def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians:
         "score": _score(item.score, outsider),
         "points": None if outsider else item.score,
         "redacted": outsider,
-        "gates": [_gate(gate, "pass", _PASSED, wording) for gate in GATES] if explained else [],
+        "gates": _all_passed(wording) if explained else [],
         "criteria": [_criterion(entry, wording, outsider, sees_medians) for entry in item.explanation]
         if explained
         else [],
@@ -106,6 +108,20 @@ def summary(result: Recommendations, wording: Wording) -> Document:
     }
 
 
+@cache
+def _all_passed(wording: Wording) -> list[Document]:
+    return [_gate(gate, "pass", _PASSED, wording) for gate in GATES]
+
+
+@cache
+def _label(criterion: str, wording: Wording) -> Document:
+    return wording.texts(*labels.CRITERIA[criterion])
+
+
+def _source(source: Source) -> Document:
+    return {"record_id": source.record_id, "field": source.field, "as_of": source.as_of}
+
+
 def _score(points: int, outsider: bool) -> float:
     return points // _HUNDREDTH / 100 if outsider else points / SCORE_SCALE
 
@@ -116,18 +132,18 @@ def _gate(gate: str, outcome: str, reason: labels.Label, wording: Wording) -> Do
     return {"gate": gate, "outcome": outcome, "text": text}
 
 
+def _withheld(criterion: str, wording: Wording) -> Document:
+    label = labels.CRITERIA[criterion]
+    return wording.texts(f"{label.zh}：{_REDACTED.zh}。", f"{label.en}: {_REDACTED.en}.")
+
+
 def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, sees_medians: bool) -> Document:
-    label = labels.CRITERIA[entry.criterion]
     private = entry.criterion in PRIVATE_CRITERIA
     hidden = outsider and private
-    text = (
-        wording.texts(f"{label.zh}：{_REDACTED.zh}。", f"{label.en}: {_REDACTED.en}.")
-        if hidden
-        else wording.texts(entry.zh, entry.en)
-    )
+    text = _withheld(entry.criterion, wording) if hidden else wording.texts(entry.zh, entry.en)
     return {
         "criterion": entry.criterion,
-        "label": wording.texts(*label),
+        "label": _label(entry.criterion, wording),
         "known": entry.known and not hidden,
         "redacted": hidden,
         "value": None if hidden else entry.value,
@@ -137,6 +153,6 @@ def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, se
         "points": None if outsider else entry.points,
         "median_value": entry.median_value if sees_medians or not private else None,
         "comparison": None if hidden else entry.comparison,
-        "sources": [] if hidden else [source._asdict() for source in entry.sources],
+        "sources": [] if hidden else [_source(source) for source in entry.sources],
         "text": text,
     }
