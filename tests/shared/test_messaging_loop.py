@@ -1,7 +1,7 @@
 """Work under leases: never two at once on one row, and never lost."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +24,7 @@ class Jobs:
         self.worked: list[str] = []
         self.lost: list[str] = []
         self.running = self.most_running = 0
-        self.gate: asyncio.Event | None = None
+        self.hold: Callable[[], Awaitable[object]] | None = None
         self.error: Exception | None = None
 
     def clock(self) -> datetime:
@@ -40,8 +40,8 @@ class Jobs:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
-            if self.gate is not None:
-                await self.gate.wait()
+            if self.hold is not None:
+                await self.hold()
             if self.error is not None:
                 raise self.error
             self.worked.append(item["id"])
@@ -107,13 +107,14 @@ async def test_what_a_dead_process_claimed_is_claimed_again_after_its_lease(
 
 async def test_an_outcome_after_a_lost_lease_is_not_applied(world: World, due: list[str]) -> None:
     slow, quick = Jobs(), Jobs()
-    slow.gate = asyncio.Event()
+    gate = asyncio.Event()
+    slow.hold = gate.wait
     quick.instant = START + timedelta(hours=1)
     working = asyncio.create_task(loop_of(world, slow, concurrency=10).run_once())
     while slow.running < 10:  # noqa: ASYNC110
         await asyncio.sleep(0)
     await loop_of(world, quick, concurrency=10).run_once()
-    slow.gate.set()
+    gate.set()
     await working
     assert sorted(slow.lost) == due
     assert quick.lost == []
@@ -132,38 +133,46 @@ async def test_failed_work_waits_for_its_lease(world: World, due: list[str]) -> 
 
 async def test_work_may_not_outlive_its_lease(world: World, due: list[str]) -> None:
     work = Jobs()
-    work.gate = asyncio.Event()
+    gate = asyncio.Event()
+    work.hold = gate.wait
     async with asyncio.timeout(10):
         assert await loop_of(world, work, concurrency=2, lease_s=0.05).run_once() == 2
     assert (work.worked, work.running) == ([], 0)
 
 
 async def test_running_keeps_its_bound_and_takes_what_comes(world: World, due: list[str]) -> None:
-    work, stop = Jobs(), asyncio.Event()
+    work, stop, permits = Jobs(), asyncio.Event(), asyncio.Semaphore(0)
+    work.hold = permits.acquire
     signal = world.database.signal("jobs.due")
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         group.create_task(loop_of(world, work, concurrency=3, poll_s=3600, signal=signal).run(stop))
-        while len(work.worked) < 10:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        for finished in range(10):
+            while work.running < min(3, 10 - finished):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            permits.release()
+            while len(work.worked) == finished:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        permits.release()
         async with world.database.write() as tx:
             await tx.execute(insert(jobs), {"id": "later", "state": "due"})
             tx.after_commit(signal.notify)
         while len(work.worked) < 11:  # noqa: ASYNC110
             await asyncio.sleep(0)
         stop.set()
-    assert work.most_running <= 3
+    assert work.most_running == 3
     assert set((await states(world)).values()) == {("done", False)}
 
 
 async def test_stopping_finishes_what_runs(world: World, due: list[str]) -> None:
     work, stop = Jobs(), asyncio.Event()
-    work.gate = asyncio.Event()
+    gate = asyncio.Event()
+    work.hold = gate.wait
     running = asyncio.create_task(loop_of(world, work, concurrency=4).run(stop))
     while work.running < 4:  # noqa: ASYNC110
         await asyncio.sleep(0)
     stop.set()
     await asyncio.sleep(0)
-    work.gate.set()
+    gate.set()
     await running
     assert len(work.worked) == 4
     assert sorted((await states(world)).values()) == [("done", False)] * 4 + [("due", False)] * 6
@@ -171,7 +180,8 @@ async def test_stopping_finishes_what_runs(world: World, due: list[str]) -> None
 
 async def test_stopping_releases_what_takes_too_long(world: World, due: list[str]) -> None:
     work, stop = Jobs(), asyncio.Event()
-    work.gate = asyncio.Event()
+    gate = asyncio.Event()
+    work.hold = gate.wait
     running = asyncio.create_task(loop_of(world, work, concurrency=4, drain_s=0.01).run(stop))
     while work.running < 4:  # noqa: ASYNC110
         await asyncio.sleep(0)
