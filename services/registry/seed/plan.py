@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 OrganisationKind = Literal["home_unit", "operator", "host_park", "institution"]
 UnitType = Literal["city", "county", "development_zone", "town"]
-OperatorClass = Literal["tech_transfer", "incubation_service", "industrial_property"]
+OperatorClass = Literal["technology_transfer", "incubation_service", "industrial_property"]
 CarrierType = Literal["offshore_incubator", "offshore_innovation_centre", "workstation", "cloud"]
 OperatingMode = Literal["self_operated", "commissioned"]
 NetworkRole = Literal["centre", "cloud"]
