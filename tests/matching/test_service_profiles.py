@@ -104,7 +104,9 @@ async def test_reading_does_not_let_write(known: MatchingUnderTest) -> None:
         ({}, 201, None),
     ],
 )
-async def test_body_is_checked(known: MatchingUnderTest, body: dict[str, object], status: int, code: str | None) -> None:
+async def test_body_is_checked(
+    known: MatchingUnderTest, body: dict[str, object], status: int, code: str | None
+) -> None:
     answer = await known.as_org(LISHUI_ID).put(URL, json=body)
     assert (answer.status_code, answer.json().get("code")) == (status, code)
 
