@@ -38,11 +38,12 @@ async def application(world: World, seats: int = 4, title: str = "项目", **fie
     return await apply(world, project["id"], seats, **fields)
 
 
-async def admit(world: World, residency_id: str) -> str:
+async def admit(world: World, residency_id: str, *, days_ago: int = 0) -> str:
     """Take the space as the admission of a project does; return "" or the first guard that failed."""
+    effective_at = clock.now() - timedelta(days=days_ago)
     try:
         async with world.registry.database.write() as tx:
-            await approve_for_admission(tx, SYSTEM, residency_id, clock.now())
+            await approve_for_admission(tx, SYSTEM, residency_id, effective_at)
     except DomainError as error:
         return error.errors[0].code
     return ""
@@ -102,8 +103,12 @@ async def test_space_before_admission_needs_both_keys(world: World) -> None:
 
 async def test_departure_may_become_known_late(world: World) -> None:
     residency = await application(world)
-    await admit(world, residency["id"])
-    await step(world, residency, "resident")
+    await admit(world, residency["id"], days_ago=6)
+    await step(world, residency, "resident", effective_at=f"{TODAY - timedelta(days=4)}T04:00:00Z")
+    url = f"/v1/residencies/{residency['id']}/transitions"
+    early = {"to": "left", "effective_at": f"{TODAY - timedelta(days=9)}T04:00:00Z"}
+    answer = await world.operator.post(url, json=early, headers={"if-match": '"3"'})
+    assert answer.json()["errors"][0]["code"] == "effective_out_of_order"
     left = TODAY - timedelta(days=3)
     gone = await step(world, residency, "left", effective_at=f"{left}T04:00:00Z")
     assert gone["left_on"] == str(left)

@@ -9,6 +9,7 @@ from services.registry.evidence.service import require_evidence
 from services.registry.projects.errors import InvalidPeriod, InvalidTransition
 from services.registry.projects.service import lock_project, log_transition, require_visible_project
 from services.registry.projects.stage import BEFORE_ADMISSION
+from services.registry.projects.transitions import transitions_of_subject
 from services.registry.residencies import repository
 from services.registry.residencies.errors import NoEnclave, ResidencyEnded, SpaceNotFree
 from services.registry.residencies.occupancy import by_day
@@ -131,8 +132,7 @@ async def move_residency(
     effective_at = data.effective_at or clock.now()
     if not can_step(row["state"], data.to):
         raise InvalidTransition(errors=[_no_such_step(row["state"], data.to)])
-    if effective_at > clock.now():
-        raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
+    await _check_in_order(tx, row, effective_at)
     await require_evidence(tx, row["project_id"], data.evidence_ids)
     withdrawn = row["state"] == ResidencyState.APPLIED and data.to == ResidencyState.LEFT
     if not withdrawn:
@@ -329,6 +329,15 @@ async def _check_runs_enclave(tx: WriteSession, actor: Principal, row: Row) -> N
         raise InsufficientScope(
             "Only those who run the enclave may do this.", "仅飞地的运营方可以进行此操作。"
         )
+
+
+async def _check_in_order(tx: WriteSession, row: Row, effective_at: datetime) -> None:
+    if effective_at > clock.now():
+        raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
+    history = await transitions_of_subject(tx, row["id"])
+    if history and effective_at < history[-1].effective_at:
+        failure = FieldError("effective_out_of_order", "precedes the last step", "早于上一次状态变更")
+        raise InvalidTransition(errors=[failure])
 
 
 async def _check_admitted(tx: WriteSession, actor: Principal, project_id: str) -> None:
