@@ -8,7 +8,7 @@ it. It reads committed state outside of any transaction.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Float, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
 from sqlalchemy.engine import Dialect
@@ -17,6 +17,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from shared.db.engine import Database
 
 Processor = Callable[[Any], Any]
+_FLOAT8_OID = 701
 
 _DIALECTS: dict[str, Dialect] = {
     "postgresql": postgresql_asyncpg.dialect(),  # type: ignore[no-untyped-call]
@@ -40,6 +41,11 @@ class HotQuery:
         return None if row is None else compiled.process(row)
 
 
+def _oid(column: ColumnElement[Any]) -> int | None:
+    """Return what PostgreSQL calls a float: its processor wants to know, the others do not."""
+    return _FLOAT8_OID if isinstance(column.type, Float) else None
+
+
 class _Compiled:
     def __init__(self, statement: Select[Any], name: str) -> None:
         dialect = _DIALECTS[name]
@@ -49,7 +55,7 @@ class _Compiled:
         self.names = list(compiled.positiontup or [])
         columns = statement.selected_columns
         self._columns = [column.name for column in columns]
-        processors = (column.type._cached_result_processor(dialect, None) for column in columns)
+        processors = (column.type._cached_result_processor(dialect, _oid(column)) for column in columns)
         self._processors = [(index, processor) for index, processor in enumerate(processors) if processor]
 
     def process(self, row: Any) -> dict[str, Any]:

@@ -48,11 +48,16 @@ def party_table(metadata: MetaData) -> Table:
 
 def visible(parties: Table, root: ColumnElement[str] | Column[str], viewer: Viewer) -> ColumnElement[bool]:
     """Return the predicate that ``viewer`` may see the record whose root is in ``root``."""
-    if viewer.sees_network:
-        return true()
+    return true() if viewer.sees_network else seen_by(parties, root, viewer.organisation_id or "")
+
+
+def seen_by(
+    parties: Table, root: ColumnElement[str] | Column[str], organisation: ColumnElement[str] | str
+) -> ColumnElement[bool]:
+    """Return the predicate that an organisation, given or a parameter, is a party of the root."""
     return exists(
         select(parties.c.record_id).where(
-            and_(parties.c.record_id == root, parties.c.organisation_id == (viewer.organisation_id or ""))
+            and_(parties.c.record_id == root, parties.c.organisation_id == organisation)
         )
     )
 

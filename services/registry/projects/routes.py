@@ -30,8 +30,7 @@ Change = Annotated[WriteAccess, Depends(Writes("registry:projects:write", needs_
 @router.get("/{project_id}", response_model=ProjectRead, operation_id="getProject")
 async def get_project(project_id: str, access: Read) -> Response:
     """Read one project."""
-    async with access.session() as session:
-        record = await service.get_project(session, access.principal, project_id)
+    record = await service.read_project(access.state.database, access.principal, project_id)
     return access.item(record, record.version)
 
 

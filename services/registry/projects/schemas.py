@@ -76,6 +76,7 @@ class ProjectCreate(Input):
     host_adcode: Adcode | None = None
     last_contact_on: date | None = None
     synthetic: bool = False
+    effective_at: Instant | None = None
 
 
 class ProjectUpdate(Input):

@@ -10,6 +10,7 @@ from services.registry.organisations.errors import UnknownDivision
 from services.registry.organisations.service import require_organisation
 from services.registry.projects import repository
 from services.registry.projects.errors import (
+    EffectiveInFuture,
     EnclaveFixed,
     EnclaveRequired,
     InvalidUscc,
@@ -29,7 +30,7 @@ from services.registry.projects.transitions import log_transition as log_transit
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.service import place_of
 from shared import clock
-from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
 from shared.db.visibility import set_parties
 from shared.errors import NotFound, check_version
@@ -49,7 +50,9 @@ def not_found() -> NotFound:
 async def create_project(
     tx: WriteSession, actor: Principal, data: ProjectCreate, *, project_id: str | None = None
 ) -> ProjectRead:
-    """File a lead that an enclave found."""
+    """File a lead that an enclave found; ``effective_at`` is when it was found."""
+    if data.effective_at is not None and data.effective_at > clock.now():
+        raise EffectiveInFuture()
     enclave = await _enclave_for(tx, actor, data.enclave_id)
     values = _new_row(data, project_id or new_id("prj"))
     if enclave is not None and values["operator_id"] is None:
@@ -58,16 +61,21 @@ async def create_project(
     values["party_ids"] = _party_ids(values, enclave)
     await repository.add(tx, values, with_ancestors(data.industry_codes))
     record = ProjectRead.of(values)
-    await _publish(tx, actor, PROJECT_CREATED, record)
+    await _publish(tx, actor, PROJECT_CREATED, record, effective_at=data.effective_at)
     return record
 
 
-async def get_project(session: ReadSession, viewer: Principal, project_id: str) -> ProjectRead:
-    """Return one project."""
-    row = await repository.read(session, viewer, project_id)
+async def read_project(database: Database, viewer: Principal, project_id: str) -> ProjectRead:
+    """Return one project, on the shortest way to the database."""
+    row = await repository.read(database, viewer, project_id)
     if row is None:
         raise not_found()
     return ProjectRead.of(row)
+
+
+async def get_project(session: ReadSession, viewer: Principal, project_id: str) -> ProjectRead:
+    """Return one project as a session sees it."""
+    return ProjectRead.of(await require_visible_project(session, viewer, project_id))
 
 
 async def list_projects(
@@ -177,7 +185,7 @@ def _new_row(data: ProjectCreate, project_id: str) -> dict[str, Any]:
     now = clock.now()
     fields = data.strategic_fields
     return {
-        **data.model_dump(exclude={"needs"}),
+        **data.model_dump(exclude={"needs", "effective_at"}),
         "id": project_id,
         "stage": Stage.LEAD.value,
         "home_unit_ids": [],
