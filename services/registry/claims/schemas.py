@@ -1,12 +1,12 @@
 """Claims on the wire: figures that somebody states, each with its source."""
 
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
+from services.registry.agreements.schemas import Figure
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
 from shared.types import Adcode, ExternalId, Id, Input, Instant, Name, Output, Text
@@ -39,11 +39,6 @@ class ClaimState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-Value = Annotated[
-    Decimal,
-    Field(max_digits=24, decimal_places=6),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,6})?$", "examples": ["21000"]}),
-]
 Metric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=["projects_introduced_cumulative"])]
 SubjectId = Annotated[str, Field(pattern=r"^[a-z0-9_]{2,40}$")]
 Unit = Annotated[str, Field(min_length=1, max_length=40)]
@@ -72,7 +67,7 @@ class ClaimCreate(Input):
     subject_type: SubjectType
     subject_id: SubjectId
     metric: Metric
-    value: Value | None = None
+    value: Figure | None = None
     value_text: Text | None = None
     comparator: Comparator | None = None
     unit: Unit | None = None
@@ -99,7 +94,7 @@ class ClaimRead(Output):
     subject_type: str
     subject_id: str
     metric: str
-    value: Value | None
+    value: Figure | None
     value_text: str | None
     comparator: str | None
     unit: str | None
