@@ -34,12 +34,12 @@ class RequestMiddleware:
         context, too_large = _read_headers(scope)
         token = request_context.set(context)
         identifier = context.request_id.encode()
-        status = 500
+        status, started_answer = 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started_answer
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started_answer = message["status"], True
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-request-id", identifier))
                 headers.append((b"x-content-type-options", b"nosniff"))
@@ -53,6 +53,12 @@ class RequestMiddleware:
                 await refusal(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            self._log.error("unhandled_error", path=scope["path"], exc_info=error)
+            if started_answer:
+                raise
+            failure = problem_response(error_from_status(500), instance=scope["path"])
+            await failure(scope, receive, send_with_headers)
         finally:
             self._record(scope, status, time.perf_counter() - started)
             request_context.reset(token)

@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from shared.context import request_context
 from shared.errors import DomainError, FieldError
-from shared.logging import get_logger
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -176,11 +175,6 @@ def _allowed_methods(request: Request) -> list[str]:
     )
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    get_logger("shared.web").error("unhandled_error", path=request.url.path, exc_info=error)
-    return _respond(request, error_from_status(500))
-
-
 def _respond(request: Request, error: DomainError) -> Response:
     return problem_response(
         error, instance=request.url.path, accept_language=request.headers.get("accept-language")
@@ -188,8 +182,7 @@ def _respond(request: Request, error: DomainError) -> Response:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Render every exception of the application as a problem document."""
+    """Render every refusal as a problem document; what nobody foresaw is the middleware's."""
     app.add_exception_handler(DomainError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
