@@ -104,6 +104,45 @@ def upgrade() -> None:
         batch_op.create_index("ix_idempotency_keys_created_at", ["created_at"], unique=False)
 
     op.create_table(
+        "kpi_cells",
+        sa.Column("facet", sa.String(length=70), nullable=False),
+        sa.Column("period", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("host_city_adcode", sa.String(length=40), nullable=False),
+        sa.Column("operating_mode", sa.String(length=40), nullable=False),
+        sa.Column("carrier_type", sa.String(length=40), nullable=False),
+        sa.Column("siting_pattern", sa.String(length=40), nullable=False),
+        sa.Column("on_file", sa.Integer(), nullable=False),
+        sa.Column("incubating", sa.Integer(), nullable=False),
+        sa.Column("reserve_numerator", sa.Integer(), nullable=False),
+        sa.Column("reserve_stale", sa.Integer(), nullable=False),
+        sa.Column("reserve_never_contacted", sa.Integer(), nullable=False),
+        sa.Column("reserve_contact_too_old", sa.Integer(), nullable=False),
+        sa.Column("reserve_not_feasible", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_24_denominator", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_24_censored", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_24_registered", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_24_started", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_24_producing", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_36_denominator", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_36_censored", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_36_registered", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_36_started", sa.Integer(), nullable=False),
+        sa.Column("landing_rate_36_producing", sa.Integer(), nullable=False),
+        sa.Column("admitted", sa.Integer(), nullable=False),
+        sa.Column("landed_registered", sa.Integer(), nullable=False),
+        sa.Column("landed_started", sa.Integer(), nullable=False),
+        sa.Column("landed_producing", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "facet",
+            "period",
+            "host_city_adcode",
+            "operating_mode",
+            "carrier_type",
+            "siting_pattern",
+            name=op.f("pk_kpi_cells"),
+        ),
+    )
+    op.create_table(
         "landing_facts",
         sa.Column("landing_id", sa.String(length=40), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -120,6 +159,31 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("landing_facts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_landing_facts_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
+        "landing_spans",
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("from_day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("to_day", sa.Integer(), nullable=False),
+        sa.Column("host_city_adcode", sa.String(length=40), nullable=False),
+        sa.Column("operating_mode", sa.String(length=40), nullable=False),
+        sa.Column("carrier_type", sa.String(length=40), nullable=False),
+        sa.Column("siting_pattern", sa.String(length=40), nullable=False),
+        sa.Column("admitted_day", sa.Integer(), nullable=False),
+        sa.Column("registered_day", sa.Integer(), nullable=True),
+        sa.Column("started_day", sa.Integer(), nullable=True),
+        sa.Column("producing_day", sa.Integer(), nullable=True),
+        sa.Column("registered_after", sa.Integer(), nullable=True),
+        sa.Column("started_after", sa.Integer(), nullable=True),
+        sa.Column("producing_after", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "from_day", name=op.f("pk_landing_spans")),
+    )
+    with op.batch_alter_table("landing_spans", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_landing_spans_place",
+            ["host_city_adcode", "operating_mode", "carrier_type", "siting_pattern"],
+            unique=False,
+        )
 
     op.create_table(
         "organisations",
@@ -201,10 +265,15 @@ def downgrade() -> None:
 
     op.drop_table("project_tags")
     op.drop_table("organisations")
+    with op.batch_alter_table("landing_spans", schema=None) as batch_op:
+        batch_op.drop_index("ix_landing_spans_place")
+
+    op.drop_table("landing_spans")
     with op.batch_alter_table("landing_facts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_landing_facts_project_id"))
 
     op.drop_table("landing_facts")
+    op.drop_table("kpi_cells")
     with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_keys_created_at")
 

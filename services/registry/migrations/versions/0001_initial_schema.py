@@ -181,6 +181,41 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_keys")),
     )
     op.create_table(
+        "claims",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("subject_type", sa.String(length=20), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("metric", sa.String(length=60), nullable=False),
+        sa.Column("value", sa.String(length=40), nullable=True),
+        sa.Column("value_text", sa.Text(), nullable=True),
+        sa.Column("comparator", sa.String(length=20), nullable=True),
+        sa.Column("unit", sa.String(length=40), nullable=True),
+        sa.Column("place_adcode", sa.String(length=6), nullable=True),
+        sa.Column("quote", sa.Text(), nullable=True),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("stated_by_id", sa.String(length=40), nullable=True),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("withdrawn_reason", sa.Text(), nullable=True),
+        sa.Column("withdrawn_at", shared.db.types.UtcDateTime(), nullable=True),
+        sa.Column("external_id", sa.String(length=100), nullable=True),
+        sa.Column("synthetic", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["stated_by_id"], ["organisations.id"], name=op.f("fk_claims_stated_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
+        sa.UniqueConstraint("external_id", name=op.f("uq_claims_external_id")),
+    )
+    with op.batch_alter_table("claims", schema=None) as batch_op:
+        batch_op.create_index("ix_claims_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_claims_metric", ["metric", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_claims_subject", ["subject_type", "subject_id", "created_at", "id"], unique=False
+        )
+
+    op.create_table(
         "networks",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -311,6 +346,58 @@ def upgrade() -> None:
         batch_op.create_index("uq_projects_operator_external", ["operator_id", "external_id"], unique=True)
 
     op.create_table(
+        "agreements",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=30), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("party_ids", shared.db.types.JsonDocument, nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=True),
+        sa.Column("enclave_id", sa.String(length=40), nullable=True),
+        sa.Column("signed_on", sa.Date(), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("commitments", shared.db.types.JsonDocument, nullable=True),
+        sa.Column("kpis", shared.db.types.JsonDocument, nullable=False),
+        sa.Column("shares", shared.db.types.JsonDocument, nullable=False),
+        sa.Column("external_id", sa.String(length=100), nullable=True),
+        sa.Column("synthetic", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["enclave_id"], ["enclaves.id"], name=op.f("fk_agreements_enclave_id")),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_agreements_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agreements")),
+        sa.UniqueConstraint("external_id", name=op.f("uq_agreements_external_id")),
+    )
+    with op.batch_alter_table("agreements", schema=None) as batch_op:
+        batch_op.create_index("ix_agreements_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_agreements_enclave_id", ["enclave_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_agreements_kind", ["kind", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_agreements_project_id", ["project_id", "created_at", "id"], unique=False)
+
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("organisation_id", sa.String(length=40), nullable=False),
+        sa.Column("actor_id", sa.String(length=100), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("effective_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.Column("voided_at", shared.db.types.UtcDateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_approvals_organisation_id")
+        ),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_approvals_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
+    )
+    with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.create_index("ix_approvals_project_id", ["project_id", "created_at", "id"], unique=False)
+
+    op.create_table(
         "evidence",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("project_id", sa.String(length=40), nullable=False),
@@ -436,6 +523,25 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "reviews",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("gate", sa.String(length=30), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("annual_grade", sa.String(length=1), nullable=True),
+        sa.Column("evidence_ids", shared.db.types.JsonDocument, nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("held_on", sa.Date(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", shared.db.types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_reviews_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
+    )
+    with op.batch_alter_table("reviews", schema=None) as batch_op:
+        batch_op.create_index("ix_reviews_project_id", ["project_id", "held_on", "id"], unique=False)
+
+    op.create_table(
         "transitions",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("project_id", sa.String(length=40), nullable=False),
@@ -469,6 +575,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_transitions_project_id")
 
     op.drop_table("transitions")
+    with op.batch_alter_table("reviews", schema=None) as batch_op:
+        batch_op.drop_index("ix_reviews_project_id")
+
+    op.drop_table("reviews")
     with op.batch_alter_table("residencies", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_residencies_project_enclave",
@@ -501,6 +611,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_evidence_project_id")
 
     op.drop_table("evidence")
+    with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.drop_index("ix_approvals_project_id")
+
+    op.drop_table("approvals")
+    with op.batch_alter_table("agreements", schema=None) as batch_op:
+        batch_op.drop_index("ix_agreements_project_id")
+        batch_op.drop_index("ix_agreements_kind")
+        batch_op.drop_index("ix_agreements_enclave_id")
+        batch_op.drop_index("ix_agreements_created_at")
+
+    op.drop_table("agreements")
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.drop_index("uq_projects_operator_external")
         batch_op.drop_index("ix_projects_uscc")
@@ -532,6 +653,12 @@ def downgrade() -> None:
         batch_op.drop_index("ix_networks_created_at")
 
     op.drop_table("networks")
+    with op.batch_alter_table("claims", schema=None) as batch_op:
+        batch_op.drop_index("ix_claims_subject")
+        batch_op.drop_index("ix_claims_metric")
+        batch_op.drop_index("ix_claims_created_at")
+
+    op.drop_table("claims")
     op.drop_table("signing_keys")
     with op.batch_alter_table("record_parties", schema=None) as batch_op:
         batch_op.drop_index("ix_record_parties_organisation_id")
