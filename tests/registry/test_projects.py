@@ -159,3 +159,32 @@ async def test_a_function_moves_from_place_to_place(world: World) -> None:
     assert refusal(await world.operator.post(url, json=nowhere)) == (409, "unknown_division")
     events = await world.events("function_place.changed")
     assert [event["data"]["changed"] for event in events] == [[], ["ends_on"], [], [], []]
+
+
+@pytest.mark.parametrize("identifier", ["%00", "prj_%F0%9F%92%A9", "x" * 300, "prj_01'--", "%ff"])
+async def test_an_odd_identifier_is_simply_not_found(world: World, identifier: str) -> None:
+    for suffix in ("", "/timeline", "/function-places", "/transitions"):
+        answer = await world.operator.get(f"/v1/projects/{identifier}{suffix}")
+        assert refusal(answer) == (404, "not_found")
+    headers = {"if-match": '"1"'}
+    answer = await world.operator.patch(f"/v1/projects/{identifier}", json={"title": "x"}, headers=headers)
+    assert refusal(answer) == (404, "not_found")
+    assert refusal(await world.operator.get(f"/v1/landings/{identifier}")) == (404, "not_found")
+
+
+async def test_a_lead_says_when_it_was_found(world: World) -> None:
+    await world.create_project(effective_at="2026-01-05T01:00:00Z")
+    [event] = await world.events("project.created")
+    assert event["effective_at"] == "2026-01-05T01:00:00.000Z"
+    future = world.lead(effective_at="2999-01-05T01:00:00Z")
+    assert refusal(await world.admin.post("/v1/projects", json=future)) == (409, "effective_in_future")
+
+
+async def test_an_admitted_project_keeps_its_enclave_and_operator(world: World) -> None:
+    project = await world.create_project()
+    path = f"/v1/projects/{project['id']}"
+    step = {"to": "admitted", "force": True, "reason": "补录"}
+    await make(world.admin, f"{path}/transitions", step, version=1)
+    other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "另一运营商"})
+    patch = await world.admin.patch(path, json={"operator_id": other["id"]}, headers={"if-match": '"2"'})
+    assert refusal(patch) == (409, "enclave_fixed")
