@@ -6,8 +6,9 @@ from fastapi import FastAPI
 
 from services.metrics.base import idempotency_keys, messaging, parties
 from services.metrics.clients.registry import RegistryClient
+from services.metrics.kpis import rollup
 from services.metrics.kpis.routes import router as kpis_router
-from services.metrics.ledger.service import EVENT_TYPES, REGISTRY_FEED, apply_event, reset_ledger
+from services.metrics.ledger.service import EVENT_TYPES, REGISTRY_FEED
 from services.metrics.settings import MetricsSettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -15,7 +16,7 @@ from shared.messaging.consumer import FeedConsumer, lag
 from shared.messaging.feed import Feed
 from shared.messaging.received import FeedSource
 from shared.messaging.sequencer import Sequencer
-from shared.web.auth import Authenticator, TokenVerifier
+from shared.web.auth import Authenticator
 from shared.web.factory import ServiceParts, Task, create_service
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -40,7 +41,7 @@ def create_app(
         name="metrics",
         settings=settings,
         database=database,
-        authenticator=authenticator or TokenVerifier(registry.issuer()),
+        authenticator=authenticator or registry.authenticator(),
         signer=CursorSigner(settings.secret_key),
         idempotency_keys=idempotency_keys,
     )
@@ -77,8 +78,8 @@ def follow(database: Database, settings: MetricsSettings, source: FeedSource) ->
         database,
         messaging,
         source,
-        apply_event,
-        reset_ledger,
+        rollup.apply_event,
+        rollup.reset,
         page_size=settings.feed_page_size,
         wait_s=settings.feed_wait_s,
     )

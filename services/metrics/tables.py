@@ -1,6 +1,7 @@
 """Every table of metrics, for migrations and schema checks."""
 
 from services.metrics.base import metadata
+from services.metrics.kpis import tables as kpis
 from services.metrics.ledger import tables as ledger
 
-__all__ = ["ledger", "metadata"]
+__all__ = ["kpis", "ledger", "metadata"]

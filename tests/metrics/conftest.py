@@ -1,7 +1,9 @@
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from services.metrics import tables
 from services.metrics.app import create_app
@@ -18,8 +20,14 @@ class Metrics(ServiceUnderTest):
 
     async def read_feed(self) -> None:
         consumer = self.app.state.service.extra["consumer"]
-        while await consumer.run_once():
-            pass
+        while self.feed.behind(await self._position()):
+            await consumer.run_once()
+
+    async def _position(self) -> tuple[str, str]:
+        consumers = self.tables.consumers
+        async with self.database.read() as session:
+            row = await session.row(select(consumers.c.epoch, consumers.c.cursor))
+        return (row["epoch"], row["cursor"] or "") if row else ("", "")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -35,22 +43,28 @@ def metrics_url(
         yield url
 
 
-@pytest.fixture
-async def metrics(metrics_url: str) -> AsyncIterator[Metrics]:
-    """Metrics on an empty store, without background workers."""
+@contextlib.asynccontextmanager
+async def metrics_on(url: str, feed: HandmadeFeed) -> AsyncIterator[Metrics]:
+    """Metrics on a store and a feed, without background workers."""
     settings = MetricsSettings(
         environment="test",
-        database_url=metrics_url,
+        database_url=url,
         secret="a secret for tests",
         issuer=ISSUER,
         run_workers=False,
         sqlite_synchronous="OFF",
         feed_wait_s=0,
     )
-    feed = HandmadeFeed()
     app = create_app(settings, authenticator=verifier(), feed_source=feed)
     async with running("metrics", app, messaging) as service:
         world = Metrics(service.name, service.app, service.tables)
         world.feed = feed
         yield world
         await world.close()
+
+
+@pytest.fixture
+async def metrics(metrics_url: str) -> AsyncIterator[Metrics]:
+    """Metrics on an empty store beside an empty feed."""
+    async with metrics_on(metrics_url, HandmadeFeed()) as world:
+        yield world

@@ -35,6 +35,10 @@ class HandmadeFeed:
         end = start + len(page)
         return FetchedPage(page, str(end), end < len(self.events), self.epoch, len(self.events))
 
+    def behind(self, position: tuple[str, str]) -> bool:
+        """Whether a reader at this epoch and cursor has not read everything."""
+        return position != (self.epoch, str(len(self.events)))
+
     def tell(
         self,
         kind: str,

@@ -4,6 +4,7 @@ from services.metrics.settings import MetricsSettings
 from shared.http import ServiceClient
 from shared.messaging.received import HttpFeedSource
 from shared.web.auth import Issuer, KeySet
+from shared.web.remote_auth import RemoteAuthenticator
 from shared.web.token_source import ClientCredentials
 
 KEYS_PATH = "/.well-known/jwks.json"
@@ -31,6 +32,10 @@ class RegistryClient:
     def issuer(self) -> Issuer:
         """Return the registry as the issuer of access tokens."""
         return Issuer(self._settings.issuer, self._settings.audience, self._load_keys)
+
+    def authenticator(self) -> RemoteAuthenticator:
+        """Return what verifies the credentials that the registry gave out."""
+        return RemoteAuthenticator(self.issuer(), self._public, self._own)
 
     async def close(self) -> None:
         """Close the connections."""

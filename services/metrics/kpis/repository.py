@@ -1,48 +1,44 @@
 """All reading SQL of KPIs that is not the scan itself."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Subquery, func, select
 
 from services.metrics.base import messaging
-from services.metrics.kpis import scan
+from services.metrics.kpis import scan, shortcut
+from services.metrics.kpis.counts import Counts, Duration, Groups
 from services.metrics.kpis.questions import Question
 from services.metrics.ledger.service import REGISTRY_FEED
 from services.metrics.ledger.tables import enclave_versions, organisations
+from services.metrics.ledger.vocabulary import to_date
 from shared.db.engine import ReadSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.messaging.consumer import Lag, lag
 
 
-@dataclass
-class Counts:
-    """What was counted in one group: all records, the records of each set, and how long landings took."""
-
-    n: int = 0
-    sets: dict[str, int] = field(default_factory=dict)
-    durations: list[tuple[int, int | None, int]] = field(default_factory=list)
-
-    def add(self, other: "Counts") -> None:
-        """Add another group's counts."""
-        self.n += other.n
-        for name, count in other.sets.items():
-            self.sets[name] = self.sets.get(name, 0) + count
-        self.durations += other.durations
-
-
-async def count(session: ReadSession, question: Question, kpi: str) -> dict[str | None, Counts]:
-    """Count by scanning the facts; by group, or under the empty name without a grouping."""
+async def count(session: ReadSession, question: Question, kpi: str) -> Groups:
+    """Count by group: from the rollup when it knows the answer, else by scanning the facts."""
+    if shortcut.answers(question):
+        return await shortcut.count(session, question, kpi)
     rows = scan.members(question, kpi)
     sets = scan.sets_of(kpi, question, rows)
-    groups: dict[str | None, Counts] = {}
+    groups: Groups = {}
     for row in await session.rows(scan.counts_statement(rows, sets)):
         groups[row["key"]] = Counts(row["n"], {name: int(row[name]) for name in sets})
     if kpi == "landing_rate":
         for row in await session.rows(scan.durations_statement(rows, question.tier)):
-            groups[row["key"]].durations.append((row["admitted_day"], row["landed_day"], row["n"]))
+            groups[row["key"]].durations.append(_duration(question, row))
     return groups
+
+
+def _duration(question: Question, row: Mapping[str, Any]) -> Duration:
+    admitted, landed = row["admitted_day"], row["landed_day"]
+    end = admitted + question.months // 12 * 10_000
+    if landed is not None and landed <= end:
+        return Duration(max(0, (to_date(landed) - to_date(admitted)).days), True, row["n"])
+    mature = end <= question.complete_day
+    return Duration(None if mature else (question.date - to_date(admitted)).days, False, row["n"])
 
 
 async def records(

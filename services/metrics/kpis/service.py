@@ -5,11 +5,11 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from services.metrics.kpis import reasons, repository
+from services.metrics.kpis.counts import Counts, Groups
 from services.metrics.kpis.definitions import Definition, definitions
 from services.metrics.kpis.errors import UnknownKpi
 from services.metrics.kpis.estimate import landed_share
 from services.metrics.kpis.questions import Question, text_of
-from services.metrics.kpis.repository import Counts
 from services.metrics.kpis.schemas import (
     CountedRecord,
     Estimate,
@@ -41,7 +41,7 @@ async def answer(session: ReadSession, question: Question, kpi: str) -> KpiAnswe
     definition = definition_of(kpi)
     freshness = await _freshness(session)
     unknown = _unknown(question, freshness)
-    groups: dict[str | None, Counts] = {}
+    groups: Groups = {}
     if unknown is None:
         groups = await repository.count(session, question, kpi)
     total, rows = await _total(session, question, kpi, groups), None
@@ -100,9 +100,7 @@ def _unknown(question: Question, freshness: Freshness) -> Reason | None:
     return reasons.not_loaded() if freshness.data_as_of is None else None
 
 
-async def _total(
-    session: ReadSession, question: Question, kpi: str, groups: Mapping[str | None, Counts]
-) -> Counts:
+async def _total(session: ReadSession, question: Question, kpi: str, groups: Groups) -> Counts:
     """The figure over all groups: not their sum, because a project may be in several industries."""
     if question.group_by is None:
         return next(iter(groups.values()), Counts())
@@ -113,7 +111,7 @@ async def _total(
 
 
 async def _rows(
-    session: ReadSession, question: Question, definition: Definition, groups: Mapping[str | None, Counts]
+    session: ReadSession, question: Question, definition: Definition, groups: Groups
 ) -> list[GroupFigure]:
     dimension = question.group_by or ""
     names = await repository.names(session, dimension, groups) if dimension in _NAMED else {}
@@ -162,7 +160,7 @@ def _empty(question: Question, definition: Definition, counts: Counts) -> Reason
 def _estimate(question: Question, counts: Counts, unknown: Reason | None) -> Estimate:
     if unknown is not None:
         return Estimate(value=None, reason=unknown)
-    share = landed_share(counts.durations, question.date, question.complete_day, question.months)
+    share = landed_share(counts.durations)
     return Estimate(value=share, reason=reasons.nobody_admitted(question) if share is None else None)
 
 
