@@ -10,6 +10,9 @@ import zlib
 API_KEY_PREFIX = "fk_"
 CLIENT_SECRET_PREFIX = "fs_"  # noqa: S105 — the mark of a secret, not one
 
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 — a name (RFC 8693)
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 — a name
+
 _NOBODY = "0" * 64
 
 

@@ -21,7 +21,7 @@ from shared.messaging.consumer import FeedConsumer, lag
 from shared.messaging.feed import Feed
 from shared.messaging.received import FeedSource
 from shared.messaging.sequencer import Sequencer
-from shared.web.auth import Authenticator, TokenVerifier
+from shared.web.auth import Authenticator
 from shared.web.factory import ServiceParts, Task, create_service
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -57,7 +57,7 @@ def create_app(
         name="matching",
         settings=settings,
         database=database,
-        authenticator=authenticator or TokenVerifier(registry.issuer(), is_revoked=revocations.is_revoked),
+        authenticator=authenticator or registry.authenticator(revocations.is_revoked),
         signer=CursorSigner(settings.secret_key),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,

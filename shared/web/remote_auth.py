@@ -9,15 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.credentials import API_KEY_PREFIX, hash_secret, is_well_formed
+from shared.credentials import ACCESS_TOKEN_TYPE, API_KEY_PREFIX, TOKEN_EXCHANGE, hash_secret, is_well_formed
 from shared.errors import Unauthenticated, Unavailable
 from shared.http import ServiceClient, TransportError
 from shared.identity import Principal
 from shared.web.auth import Issuer, TokenVerifier, unauthenticated
 from shared.web.standing import Standing, Standings
-
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 — a name
-ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 — a name
 
 _BELIEVED_S = 10.0
 _REFUSED_FOR_S = 10.0
@@ -29,7 +26,8 @@ class RemoteAuthenticator:
     """Verifies credentials that registry gave out.
 
     ``registry`` calls registry without a credential. ``own`` calls it with this service's own; without it no
-    revocation is heard of, and a disabled client's token lives until it expires.
+    revocation is heard of, and a disabled client's token lives until it expires. ``is_revoked`` adds what
+    this service knows of its own.
     """
 
     def __init__(
@@ -38,9 +36,10 @@ class RemoteAuthenticator:
         registry: ServiceClient,
         own: ServiceClient | None,
         *,
+        is_revoked: Callable[[str], bool] | None = None,
         time_source: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._verifier = TokenVerifier(issuer)
+        self._verifier = TokenVerifier(issuer, is_revoked=is_revoked)
         self._registry = registry
         self._own = own
         self._now = time_source

@@ -6,10 +6,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from shared.credentials import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from shared.errors import DomainError, Unavailable
 from shared.http import ServiceClient
 from shared.web.auth import Issuer
-from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE, RemoteAuthenticator
+from shared.web.remote_auth import RemoteAuthenticator
 from shared.web.token_source import ClientCredentials, TokenRefused
 from tests.registry.access_world import MATCHING_SECRET, Secured, claims_of, secured_registry
 from tests.support.services import ISSUER

@@ -1,5 +1,6 @@
 """The registry as matching sees it: its feed and its token keys."""
 
+from collections.abc import Callable
 from typing import Any
 
 from services.matching.clients import key_cache
@@ -9,6 +10,7 @@ from shared.http import ServiceClient, TransportError
 from shared.logging import get_logger
 from shared.messaging.received import HttpFeedSource
 from shared.web.auth import Issuer, KeySet
+from shared.web.remote_auth import RemoteAuthenticator
 from shared.web.token_source import ClientCredentials
 
 KEYS_PATH = "/.well-known/jwks.json"
@@ -40,6 +42,10 @@ class RegistryClient:
     def issuer(self) -> Issuer:
         """Return the registry as the issuer of access tokens."""
         return Issuer(self._settings.issuer, self._settings.audience, self._load_keys)
+
+    def authenticator(self, is_revoked: Callable[[str], bool]) -> RemoteAuthenticator:
+        """Return what verifies the credentials that the registry gave out."""
+        return RemoteAuthenticator(self.issuer(), self._public, self._own, is_revoked=is_revoked)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from shared.credentials import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
 from shared.types import Id, Input, Instant, Name, Output
-from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 
 class Reach(StrEnum):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from services.registry.access.errors import InvalidClient, InvalidRequest, UnsupportedGrantType
 from services.registry.access.tokens import ClientRequest, KeyRequest
-from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
+from shared.credentials import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 _MAX_FORM_BYTES = 8192
 _MAX_FIELDS = 20

@@ -12,13 +12,12 @@ from services.registry.access.errors import InvalidClient, InvalidGrant, Invalid
 from services.registry.access.schemas import AuthorizationServer, ClientStatus, Reach, TokenResponse
 from services.registry.access.signing import KeyRing
 from services.registry.access.usage import Usage
-from shared.credentials import matches
+from shared.credentials import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE, matches
 from shared.db.engine import Database
 from shared.errors import Unauthenticated
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.scopes import covers
-from shared.web.remote_auth import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 
 REGISTRY_CLIENT_ID = "cli_registry"
 EXCHANGED_TTL_S = 30
