@@ -30,7 +30,7 @@ def civil_date(instant: datetime) -> date:
 
 def to_rfc3339(instant: datetime) -> str:
     """Return an aware instant as RFC 3339 in UTC with milliseconds and a ``Z``."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def start_of_day(day: date) -> datetime:

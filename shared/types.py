@@ -28,7 +28,7 @@ class Output(BaseModel):
     @classmethod
     def of(cls, row: Any) -> Self:
         """Build from a database row or mapping whose columns carry the fields' names."""
-        return cls.model_validate(dict(row))
+        return cls.model_validate(row if isinstance(row, dict) else dict(row))
 
 
 def _utc(value: datetime) -> datetime:
