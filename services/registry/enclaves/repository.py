@@ -28,6 +28,12 @@ async def find(
     return await session.row(statement.with_for_update(key_share=True) if lock else statement)
 
 
+async def find_held(tx: WriteSession, enclave_id: str, viewer: Viewer) -> Row | None:
+    """Return one enclave the viewer may see; it stays as it is until the transaction ends."""
+    statement = select(enclaves).where(enclaves.c.id == enclave_id, visible(parties, enclaves.c.id, viewer))
+    return await tx.row(statement.with_for_update(read=True))
+
+
 async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
     """Return one page of the enclaves ``viewer`` may see."""
     statement = select(enclaves).where(visible(parties, enclaves.c.id, viewer))

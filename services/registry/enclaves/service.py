@@ -148,6 +148,17 @@ async def require_enclave(session: ReadSession, viewer: Viewer, enclave_id: str)
     return row
 
 
+async def hold_enclave(tx: WriteSession, viewer: Viewer, enclave_id: str) -> Row:
+    """Like ``require_enclave``, and its parties cannot change before this transaction ends.
+
+    Others may hold it too: what is put into an enclave takes over its parties without queueing.
+    """
+    row = await repository.find_held(tx, enclave_id, viewer)
+    if row is None:
+        raise UnknownEnclave()
+    return row
+
+
 async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict[str, Any]:
     """Return the values with what follows from them, after checking the organisations in ``roles``."""
     for name in roles:

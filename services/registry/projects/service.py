@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.registry.base import messaging, parties
-from services.registry.enclaves.service import get_enclave_row, party_ids_of, require_enclave
+from services.registry.enclaves.service import get_enclave_row, hold_enclave, party_ids_of
 from services.registry.organisations.errors import UnknownDivision
 from services.registry.organisations.service import require_organisation
 from services.registry.projects import repository
@@ -239,7 +239,7 @@ async def _enclave_for(tx: WriteSession, actor: Principal, enclave_id: str | Non
         if not actor.sees_network:
             raise EnclaveRequired()
         return None
-    return await require_enclave(tx, actor, enclave_id)
+    return await hold_enclave(tx, actor, enclave_id)
 
 
 def _party_ids(project: Row, enclave: Row | None) -> list[str]:
