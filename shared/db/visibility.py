@@ -51,6 +51,19 @@ def visible(parties: Table, root: ColumnElement[str] | Column[str], viewer: View
     return true() if viewer.sees_network else seen_by(parties, root, viewer.organisation_id or "")
 
 
+def visible_in_list(
+    parties: Table, root: ColumnElement[str] | Column[str], viewer: Viewer
+) -> ColumnElement[bool]:
+    """Return the same predicate for lists, whose cost then grows with what the viewer sees, not the table.
+
+    SQLite would run an EXISTS for every row of the table when little of it is visible.
+    """
+    if viewer.sees_network:
+        return true()
+    mine = parties.c.organisation_id == (viewer.organisation_id or "")
+    return root.in_(select(parties.c.record_id).where(mine))
+
+
 def seen_by(
     parties: Table, root: ColumnElement[str] | Column[str], organisation: ColumnElement[str] | str
 ) -> ColumnElement[bool]:

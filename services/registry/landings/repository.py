@@ -12,7 +12,7 @@ from services.registry.landings.errors import LandingExists
 from services.registry.landings.models import landings
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
-from shared.db.visibility import Viewer, visible
+from shared.db.visibility import Viewer, visible, visible_in_list
 
 
 async def find(session: ReadSession, viewer: Viewer, landing_id: str, *, lock: bool = False) -> Row | None:
@@ -25,7 +25,7 @@ async def find(session: ReadSession, viewer: Viewer, landing_id: str, *, lock: b
 
 async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
     """Return one page of the landings a viewer may see."""
-    statement = select(landings).where(visible(parties, landings.c.project_id, viewer))
+    statement = select(landings).where(visible_in_list(parties, landings.c.project_id, viewer))
     return await fetch_page(session, statement, landings.c, query, signer)
 
 

@@ -12,7 +12,7 @@ from services.registry.projects.models import function_places, project_industrie
 from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.hot import HotQuery
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
-from shared.db.visibility import Viewer, seen_by, visible
+from shared.db.visibility import Viewer, seen_by, visible, visible_in_list
 
 HIDDEN = ("fingerprint", "identity", "reserve_reasons")
 _READ_COLUMNS = [column for column in projects.c if column.name not in HIDDEN]
@@ -39,7 +39,7 @@ async def find(session: ReadSession, viewer: Viewer, project_id: str, *, lock: b
 
 async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
     """Return one page of the projects a viewer may see."""
-    statement = select(*_READ_COLUMNS).where(visible(parties, projects.c.id, viewer))
+    statement = select(*_READ_COLUMNS).where(visible_in_list(parties, projects.c.id, viewer))
     columns: dict[str, Any] = dict(projects.c)
     if any(condition.field == "industry" for condition in query.conditions):
         statement = statement.join(project_industries, project_industries.c.project_id == projects.c.id)
