@@ -1,6 +1,6 @@
 """All SQL of the directory."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,9 @@ from services.matching.directory.models import (
     projects,
 )
 from shared.db.engine import ReadSession, Row, WriteSession
+
+CHUNK = 5_000
+"""Projects read at a time: row by row costs seven times as much, all at once too much memory."""
 
 
 def _insert(dialect: str, table: Table) -> Any:
@@ -97,8 +100,8 @@ def _changed_projects(revision: int) -> Any:
     )
 
 
-def projects_since(session: ReadSession, revision: int) -> AsyncIterator[Row]:
-    """Stream projects changed after a revision, with their enclave's home unit and place."""
+async def projects_since(session: ReadSession, revision: int, after_id: str) -> Sequence[Row]:
+    """Return some projects changed after a revision, with their enclave's home unit and place, by id."""
     statement: Select[Any] = (
         select(
             projects,
@@ -108,14 +111,18 @@ def projects_since(session: ReadSession, revision: int) -> AsyncIterator[Row]:
         )
         .outerjoin(enclaves, enclaves.c.id == projects.c.enclave_id)
         .outerjoin(places, places.c.adcode == projects.c.host_adcode)
-        .where(projects.c.id.in_(_changed_projects(revision)))
+        .where(projects.c.id > after_id, projects.c.id.in_(_changed_projects(revision)))
+        .order_by(projects.c.id)
+        .limit(CHUNK)
     )
-    return session.stream(statement)
+    return await session.rows(statement)
 
 
-def parties_since(session: ReadSession, revision: int) -> AsyncIterator[Row]:
-    """Stream who may see the projects changed after a revision."""
-    return session.stream(select(parties).where(parties.c.record_id.in_(_changed_projects(revision))))
+async def parties_since(session: ReadSession, revision: int, first_id: str, last_id: str) -> Sequence[Row]:
+    """Return who may see the projects changed after a revision, between two of them."""
+    mine = parties.c.record_id.between(first_id, last_id)
+    changed = parties.c.record_id.in_(_changed_projects(revision))
+    return await session.rows(select(parties).where(mine, changed))
 
 
 async def revoked_clients(session: ReadSession) -> Sequence[Row]:

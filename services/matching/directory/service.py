@@ -83,10 +83,13 @@ async def state(session: ReadSession) -> State:
 
 async def changes_since(session: ReadSession, revision: int) -> Changes:
     """Return every record that reads differently since ``revision``; 0 means everything."""
-    seen_by: dict[str, set[str]] = {}
-    async for row in repository.parties_since(session, revision):
-        seen_by.setdefault(row["record_id"], set()).add(row["organisation_id"])
-    found = [_project(row, seen_by) async for row in repository.projects_since(session, revision)]
+    found: list[Project] = []
+    while rows := await repository.projects_since(session, revision, found[-1].id if found else ""):
+        seen_by: dict[str, set[str]] = {}
+        first_id, last_id = rows[0]["id"], rows[-1]["id"]
+        for row in await repository.parties_since(session, revision, first_id, last_id):
+            seen_by.setdefault(row["record_id"], set()).add(row["organisation_id"])
+        found.extend(_project(row, seen_by) for row in rows)
     home_rows = await repository.home_units_since(session, revision)
     return Changes([_home_unit(row) for row in home_rows], found)
 
