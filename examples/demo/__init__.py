@@ -1,0 +1,1 @@
+"""The main job of the backend on a terminal: one project, from a lead in Shanghai to Lishui."""
