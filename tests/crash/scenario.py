@@ -42,7 +42,7 @@ async def run(directory: Path, database_urls: dict[str, dict[str, str]], *, kill
             await fleet.ready(name)
         await _under_fire(fleet, acknowledged, kills, seed)
         await _caught_up(fleet)
-        live = {name: fleet.services[name].settings[f"FEIDI_{name.upper()}_DATABASE_URL"] for name in NAMES}
+        live = {name: fleet.store(name) for name in NAMES}
         await fleet.stop(*FOLLOWERS)
         kept = {name: stores.content(live[name]) for name in FOLLOWERS}
         lost = {name: stores.dead_letters(live[name]) for name in FOLLOWERS}
@@ -113,18 +113,18 @@ async def _token(client: httpx2.AsyncClient) -> str:
     return token
 
 
-async def _caught_up(fleet: Fleet, *names: str, seconds: float = 60) -> None:
-    """Wait until the followers have applied everything up to registry's head."""
+async def _caught_up(fleet: Fleet, seconds: float = 60) -> None:
+    """Wait until registry has numbered everything and the followers have applied it."""
     deadline = time.monotonic() + seconds
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        for name in names or FOLLOWERS:
-            settled = 0
-            while settled < 3:
-                lag = (await client.get(f"{fleet.url(name)}/readyz")).json()["lag_events"]
-                settled = settled + 1 if lag and not any(lag.values()) else 0
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{name} is still behind: {lag}")
-                await asyncio.sleep(1.1)
+    previous = -1
+    while (head := stores.head(fleet.store("registry"))) != previous or head == 0:
+        previous = head
+        await asyncio.sleep(1.2)
+    for name in FOLLOWERS:
+        while stores.position(fleet.store(name)) < head:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} is still behind {head}")
+            await asyncio.sleep(0.1)
 
 
 async def _rebuild(
@@ -144,10 +144,7 @@ async def _rebuild(
     await fleet.ready()
     await _caught_up(fleet)
     await fleet.stop(*FOLLOWERS)
-    return {
-        name: stores.content(fleet.services[name].settings[f"FEIDI_{name.upper()}_DATABASE_URL"])
-        for name in FOLLOWERS
-    }
+    return {name: stores.content(fleet.store(name)) for name in FOLLOWERS}
 
 
 def _differences(name: str, kept: dict[str, list[str]], rebuilt: dict[str, list[str]]) -> list[str]:

@@ -47,6 +47,9 @@ class Fleet:
     def url(self, name: str) -> str:
         return self.services[name].url
 
+    def store(self, name: str) -> str:
+        return self.services[name].settings[f"FEIDI_{name.upper()}_DATABASE_URL"]
+
     def _environment(self, name: str) -> dict[str, str]:
         clients = ",".join(f'"cli_{other}":"{SERVICE_SECRET}"' for other in ("matching", "metrics"))
         own = {

@@ -12,6 +12,7 @@ NOT_CONTENT = {
     "alembic_version",
     "consumers",
     "dead_letters",
+    "directory_state",
     "events",
     "feed_state",
     "idempotency_keys",
@@ -25,6 +26,10 @@ def _engine(url: str) -> Any:
     return create_engine(parsed.set(drivername=driver))
 
 
+# Columns that count changes of this one store, whatever they were.
+BOOKKEEPING = {"row_id", "revision"}
+
+
 def content(url: str) -> dict[str, list[str]]:
     """Return every row of every table of content, sorted, as text. Autoincrement keys are left out."""
     engine = _engine(url)
@@ -35,7 +40,7 @@ def content(url: str) -> dict[str, list[str]]:
         for table in metadata.sorted_tables:
             if table.name in NOT_CONTENT:
                 continue
-            columns = [column for column in table.columns if column.name != "row_id"]
+            columns = [column for column in table.columns if column.name not in BOOKKEEPING]
             rows = connection.execute(select(*columns)).mappings()
             result[table.name] = sorted(
                 json.dumps(dict(row), default=str, sort_keys=True, ensure_ascii=False) for row in rows
@@ -50,6 +55,15 @@ def dead_letters(url: str) -> int:
         count = connection.execute(text("SELECT count(*) FROM dead_letters")).scalar_one()
     engine.dispose()
     return int(count)
+
+
+def position(url: str) -> int:
+    """Return how far the store's consumer has come in registry's feed, 0 before its first page."""
+    engine = _engine(url)
+    with engine.connect() as connection:
+        value = connection.execute(text("SELECT max(position) FROM consumers")).scalar_one()
+    engine.dispose()
+    return int(value or 0)
 
 
 def head(url: str) -> int:
