@@ -47,7 +47,11 @@ def test_every_operation_documents_its_refusals(contract: tuple[str, dict[str, A
         if operation["security"]:
             assert {"401", "403"} <= refusals, (method, path)
         for status in refusals - {"503"}:
-            assert "application/problem+json" in operation["responses"][status]["content"], (method, path, status)
+            assert "application/problem+json" in operation["responses"][status]["content"], (
+                method,
+                path,
+                status,
+            )
 
 
 def test_output_schemas_have_no_defaults(contract: tuple[str, dict[str, Any]]) -> None:

@@ -17,7 +17,9 @@ def registry_url(
     """An empty store of registry on each database."""
     cluster = request.getfixturevalue("postgres_cluster") if request.param == "postgresql" else None
     shared = tmp_path_factory.getbasetemp()
-    with empty_store(request.param, "registry", create_schema(tables.metadata), tmp_path, shared, cluster) as url:
+    with empty_store(
+        request.param, "registry", create_schema(tables.metadata), tmp_path, shared, cluster
+    ) as url:
         yield url
 
 

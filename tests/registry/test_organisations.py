@@ -4,7 +4,12 @@ import pytest
 
 from tests.support.services import ServiceUnderTest
 
-HOME = {"kind": "home_unit", "name": "丽水经济技术开发区", "unit_type": "development_zone", "adcode": "331100"}
+HOME = {
+    "kind": "home_unit",
+    "name": "丽水经济技术开发区",
+    "unit_type": "development_zone",
+    "adcode": "331100",
+}
 
 
 async def test_created_party_is_read_back_with_its_place(registry: ServiceUnderTest) -> None:
@@ -31,7 +36,9 @@ async def test_repeated_create_is_answered_from_the_first(registry: ServiceUnder
     second = await admin.post("/v1/organisations", json=HOME, headers={"idempotency-key": "k-1"})
     assert second.content == first.content
     assert second.headers["idempotency-replayed"] == "true"
-    other = await admin.post("/v1/organisations", json={**HOME, "name": "别名"}, headers={"idempotency-key": "k-1"})
+    other = await admin.post(
+        "/v1/organisations", json={**HOME, "name": "别名"}, headers={"idempotency-key": "k-1"}
+    )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     listed = await admin.get("/v1/organisations?include_total=true&kind=home_unit")
     assert listed.json()["total"] == {"count": 1, "relation": "eq"}

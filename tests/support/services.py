@@ -37,7 +37,12 @@ def verifier() -> TokenVerifier:
 
 
 def access_token(
-    organisation_id: str | None, scopes: str, *, client_id: str = "cli_test", sees_network: bool = False, **claims: Any
+    organisation_id: str | None,
+    scopes: str,
+    *,
+    client_id: str = "cli_test",
+    sees_network: bool = False,
+    **claims: Any,
 ) -> str:
     now = int(time.time())
     body = {
@@ -119,7 +124,12 @@ def create_schema(metadata: MetaData) -> Callable[[str], None]:
 
 @contextlib.contextmanager
 def empty_store(
-    dialect: str, name: str, build: Callable[[str], None], directory: Path, shared_directory: Path, cluster: PostgresCluster | None
+    dialect: str,
+    name: str,
+    build: Callable[[str], None],
+    directory: Path,
+    shared_directory: Path,
+    cluster: PostgresCluster | None,
 ) -> Any:
     """Yield the URL of an empty store with the schema of a service: a copy of a template."""
     if dialect == "sqlite":

@@ -49,7 +49,16 @@ class OrganisationCreate(Input):
     """A new party."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "home_unit", "name": "丽水经济技术开发区", "unit_type": "development_zone", "adcode": "331100"}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "home_unit",
+                    "name": "丽水经济技术开发区",
+                    "unit_type": "development_zone",
+                    "adcode": "331100",
+                }
+            ]
+        }
     )
 
     kind: OrganisationKind
@@ -101,5 +110,9 @@ ORGANISATION_LIST = ListSpec(
     sorts=("created_at", "name"),
 )
 
-ORGANISATION_CREATED = EventType("organisation.created", OrganisationRead, "An organisation joined", "组织加入")
-ORGANISATION_UPDATED = EventType("organisation.updated", OrganisationRead, "An organisation changed", "组织信息变更")
+ORGANISATION_CREATED = EventType(
+    "organisation.created", OrganisationRead, "An organisation joined", "组织加入"
+)
+ORGANISATION_UPDATED = EventType(
+    "organisation.updated", OrganisationRead, "An organisation changed", "组织信息变更"
+)

@@ -88,7 +88,7 @@ async def update_organisation(
 
 
 async def require_organisation(session: ReadSession, organisation_id: str, *kinds: str) -> OrganisationRead:
-    """Return a referenced organisation of one of these kinds, or raise a 409 that says it cannot take the role."""
+    """Return a referenced organisation of one of these kinds, or raise a 409."""
     row = await repository.find(session, organisation_id)
     if row is None or (kinds and row["kind"] not in kinds):
         raise UnknownOrganisation(
