@@ -100,6 +100,7 @@ async def _replace(tx: WriteSession, before: Sequence[History], after: Sequence[
 
 def _add(cells: Cells, history: History, sign: int) -> None:
     facets = [EVERYTHING, *(facet_of(kind, value) for kind, value in history.tags)]
+    facets += [facet_of(kind, "") for kind in ("section", "field") if kind not in dict(history.tags)]
     before = NOTHING
     for now in standings(history):
         change = [sign * (new - old) for new, old in zip(now.counts, before.counts, strict=True)]

@@ -42,6 +42,7 @@ from shared.db.keyset import Condition
 from shared.db.visibility import visible
 
 Expression = ColumnElement[Any]
+_NARROW = ("enclave_id", "home_unit_id", "operator_id", "industry")
 _TAG_KINDS = {"section": "section", "strategic_field": "field"}
 
 
@@ -49,10 +50,11 @@ def members(question: Question, kpi: str) -> Subquery:
     """Return the records a KPI looks at, one row each (each group), with what its sets are made of."""
     scope = _scope(question)
     columns: list[Expression] = [scope.c.id, scope.c.title, scope.c.enclave_id, scope.c.feasible]
-    stage = _state_at(stage_facts, question)
+    within = scope if _is_narrow(question) else None
+    stage = _state_at(stage_facts, question, within)
     source = scope.join(stage, stage.c.subject == scope.c.id)
     columns += [stage.c.state.label("stage"), _contact_day(scope, question).label("contact_day")]
-    admitted = _reached(stage_facts, stage_facts.c.project_id, ADMITTED, question)
+    admitted = _reached(stage_facts, ADMITTED, question, within)
     needs_admission = kpi in ("landing_rate", "press_rate")
     if needs_admission or _uses_cohort(question):
         source = source.join(admitted, admitted.c.subject == scope.c.id, isouter=not needs_admission)
@@ -61,7 +63,7 @@ def members(question: Question, kpi: str) -> Subquery:
         columns.append(cast(null(), Integer).label("admitted_day"))
     for tier in ("registered", "started", "producing"):
         if needs_admission:
-            landed = _reached(landing_facts, landing_facts.c.project_id, LANDING_RANK[tier], question)
+            landed = _reached(landing_facts, LANDING_RANK[tier], question, within)
             source = source.outerjoin(landed, landed.c.subject == scope.c.id)
             columns.append(landed.c.day.label(f"{tier}_day"))
         else:
@@ -149,7 +151,7 @@ def _scope(question: Question) -> Subquery:
         _known_version(project_versions, question),
         visible(parties, project.project_id, question.viewer),
     ]
-    criteria += [_criterion(c, dimensions) for c in question.slices if c.field != "cohort"]
+    criteria += [_criterion(c, dimensions, question) for c in question.slices if c.field != "cohort"]
     return (
         select(*columns, project.last_contact_day, key).select_from(source).where(*criteria).subquery("scope")
     )
@@ -172,17 +174,34 @@ def _grouped(
     return joined, value.label("key")
 
 
-def _criterion(condition: Condition, dimensions: Mapping[str, Expression]) -> Expression:
+def _criterion(condition: Condition, dimensions: Mapping[str, Expression], question: Question) -> Expression:
     name, values = condition.field, values_of(condition)
     if name == "industry":
         return _tagged("industry", project_tags.c.value.startswith(str(values[0]), autoescape=True))
     if name in _TAG_KINDS:
         return _tagged(_TAG_KINDS[name], project_tags.c.value.in_(values))
-    here = dimensions[name].in_(values)
-    if name != "home_unit_id":
-        return here
-    proposed = _tagged("home", project_tags.c.value.in_(values))
-    return or_(here, and_(project_versions.c.enclave_id.is_(None), proposed))
+    project = project_versions.c
+    if name == "home_unit_id":
+        proposed = select(project_tags.c.project_id).where(
+            project_tags.c.kind == "home", project_tags.c.value.in_(values)
+        )
+        waiting = and_(project.enclave_id.is_(None), project.project_id.in_(proposed))
+        still = _tagged("home", project_tags.c.value.in_(values))
+        return or_(_in_enclaves(name, values, question), and_(waiting, still))
+    if name == "operator_id":
+        by_enclave = and_(project.operator_id.is_(None), _in_enclaves(name, values, question))
+        return or_(project.operator_id.in_(values), by_enclave)
+    here: Expression = dimensions[name].in_(values)
+    return here
+
+
+def _in_enclaves(name: str, values: tuple[object, ...], question: Question) -> Expression:
+    """Written as a list of enclaves, so that an index finds their projects."""
+    enclaves = enclave_versions.alias()
+    chosen = select(enclaves.c.enclave_id).where(
+        enclaves.c[name].in_(values), _known_version(enclaves, question)
+    )
+    return project_versions.c.enclave_id.in_(chosen)
 
 
 def _tagged(kind: str, matches: Expression) -> Expression:
@@ -191,9 +210,10 @@ def _tagged(kind: str, matches: Expression) -> Expression:
     return exists(select(tag.value).where(mine, tag.kind == kind, matches).correlate(project_versions))
 
 
-def _known_version(table: Table, question: Question) -> Expression:
+def _known_version(table: Any, question: Question) -> Expression:
     if question.known_at is None:
-        return table.c.superseded_at.is_(None)
+        current: Expression = table.c.superseded_at.is_(None)
+        return current
     still = or_(table.c.superseded_at.is_(None), table.c.superseded_at > question.known_at)
     return and_(table.c.recorded_at <= question.known_at, still)
 
@@ -203,17 +223,26 @@ def _known_fact(facts: Any, question: Question) -> Expression:
     return and_(facts.c.effective_at <= question.instant, known)
 
 
-def _state_at(table: Table, question: Question) -> Subquery:
+def _is_narrow(question: Question) -> bool:
+    """Whether the slice is so narrow that its facts are better looked up than passed over."""
+    return not question.viewer.sees_network or any(c.field in _NARROW for c in question.slices)
+
+
+def _of(facts: Any, scope: Subquery | None) -> Expression:
+    return true() if scope is None else facts.c.project_id.in_(select(scope.c.id))
+
+
+def _state_at(table: Table, question: Question, scope: Subquery | None) -> Subquery:
     """The state of each project's stage."""
     facts = table.alias()
     latest = (facts.c.initial, facts.c.effective_at.desc(), facts.c.sequence.desc())
     nth = func.row_number().over(partition_by=facts.c.project_id, order_by=latest)
     columns = [facts.c.project_id.label("subject"), facts.c.state, nth.label("nth")]
-    ranked = select(*columns).where(_known_fact(facts, question)).subquery()
+    ranked = select(*columns).where(_known_fact(facts, question), _of(facts, scope)).subquery()
     return select(ranked.c.subject, ranked.c.state).where(ranked.c.nth == 1).subquery("stage")
 
 
-def _reached(table: Table, owner: Any, rank: int, question: Question) -> Subquery:
+def _reached(table: Table, rank: int, question: Question, scope: Subquery | None) -> Subquery:
     """The first day on which each project had reached ``rank`` for good, by any of its subjects."""
     fact, later = table.alias(), table.alias()
     subject = next(iter(table.primary_key.columns)).name
@@ -228,10 +257,10 @@ def _reached(table: Table, owner: Any, rank: int, question: Question) -> Subquer
         after,
         _known_fact(later, question),
     )
-    project = fact.c[owner.name]
+    project = fact.c.project_id
     return (
         select(project.label("subject"), func.min(fact.c.effective_day).label("day"))
-        .where(fact.c.rank >= rank, _known_fact(fact, question), not_(exists(undone)))
+        .where(fact.c.rank >= rank, _known_fact(fact, question), not_(exists(undone)), _of(fact, scope))
         .group_by(project)
         .subquery()
     )

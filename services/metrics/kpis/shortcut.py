@@ -57,9 +57,9 @@ async def count(session: ReadSession, question: Question, kpi: str) -> Groups:
 
 
 def _key(question: Question, key: str) -> str | None:
-    if question.group_by in FACETS:
-        return key.partition("=")[2]
-    return key or (None if question.group_by else "")
+    if question.group_by is None:
+        return ""
+    return (key.partition("=")[2] if question.group_by in FACETS else key) or None
 
 
 def _measures(question: Question, kpi: str) -> dict[str, str]:
@@ -125,9 +125,9 @@ def _tagged(question: Question) -> tuple[Any, ColumnElement[Any], list[ColumnEle
     kind = FACETS[condition.field if condition is not None else str(question.group_by)]
     newest = and_(version.project_id == span.project_id, version.superseded_at.is_(None))
     mine = and_(tag.project_id == span.project_id, tag.version == version.version, tag.kind == kind)
-    source = landing_spans.join(project_versions, newest).join(project_tags, mine)
+    source = landing_spans.join(project_versions, newest).outerjoin(project_tags, mine)
     if condition is None:
-        return source, literal(f"{kind}=") + tag.value, []
+        return source, literal(f"{kind}=") + func.coalesce(tag.value, ""), []
     key = span[question.group_by] if question.group_by else cast(literal(""), String)
     return source, key, [tag.value == condition.value]
 

@@ -37,6 +37,8 @@ enclave_versions = Table(
     Column("operating_mode", String(30), nullable=True),
     Column("carrier_type", String(40), nullable=True),
     Column("siting_pattern", String(30), nullable=True),
+    Index("ix_enclave_versions_home_unit_id", "home_unit_id"),
+    Index("ix_enclave_versions_operator_id", "operator_id"),
 )
 
 project_versions = Table(
@@ -53,6 +55,7 @@ project_versions = Table(
     Column("last_contact_day", Integer, nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Index("ix_project_versions_enclave_id", "enclave_id"),
+    Index("ix_project_versions_operator_id", "operator_id"),
 )
 
 project_tags = Table(

@@ -52,6 +52,10 @@ def upgrade() -> None:
         sa.Column("siting_pattern", sa.String(length=30), nullable=True),
         sa.PrimaryKeyConstraint("enclave_id", "version", name=op.f("pk_enclave_versions")),
     )
+    with op.batch_alter_table("enclave_versions", schema=None) as batch_op:
+        batch_op.create_index("ix_enclave_versions_home_unit_id", ["home_unit_id"], unique=False)
+        batch_op.create_index("ix_enclave_versions_operator_id", ["operator_id"], unique=False)
+
     op.create_table(
         "events",
         sa.Column("row_id", shared.db.types.RowId, autoincrement=True, nullable=False),
@@ -221,6 +225,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("project_versions", schema=None) as batch_op:
         batch_op.create_index("ix_project_versions_enclave_id", ["enclave_id"], unique=False)
+        batch_op.create_index("ix_project_versions_operator_id", ["operator_id"], unique=False)
 
     op.create_table(
         "record_parties",
