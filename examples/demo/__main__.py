@@ -45,7 +45,7 @@ async def run(setting: Setting, screen: Screen, *, stay: bool) -> Checks:
 async def _prepare(setting: Setting, screen: Screen) -> None:
     started = time.monotonic()
     screen.gap()
-    screen.say("Loading the network of the article and about 300 synthetic projects ...", style="dim")
+    screen.say("Loading the network of the article and its synthetic projects ...", style="dim")
     said = await seed(setting)
     screen.say(f"{said} — {time.monotonic() - started:.1f} s in all", style="dim")
 
@@ -54,8 +54,9 @@ async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Che
     urls = stack.urls
     administration = Client("network administration", urls, screen)
     await administration.sign_in(ADMINISTRATION, credentials(setting)[ADMINISTRATION])
+    screen.say("Three services are up. Matching and metrics read the event feed of registry ...", style="dim")
     seconds = await caught_up(administration)
-    screen.say(f"Matching and metrics have read registry's feed — {seconds:.1f} s", style="dim")
+    screen.say(f"... to its end — {seconds:.1f} s", style="dim")
     await prologue.network(screen, checks, administration)
     await prologue.claims(screen, checks, administration)
     cast = await prologue.parties(urls, screen, checks, administration)
@@ -90,11 +91,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true", help="forget the data of earlier runs")
     parser.add_argument("--port-base", type=int, default=PORT_BASE, help="first of three ports (%(default)s)")
     parser.add_argument("--data-dir", type=Path, default=Path(".data/demo"), help="stores (%(default)s)")
+    parser.add_argument("--projects", type=int, default=300, help="synthetic projects (%(default)s)")
     for name in SERVICES:
         parser.add_argument(f"--{name}-database-url", metavar="URL", help="instead of a SQLite file")
     options = parser.parse_args(arguments)
     database_urls = {name: url for name in SERVICES if (url := getattr(options, f"{name}_database_url"))}
-    setting = Setting(options.port_base, options.data_dir, database_urls)
+    setting = Setting(options.port_base, options.data_dir, database_urls, options.projects)
     if options.fresh:
         start_over(setting)
     screen = Screen(sys.stdout, colour=sys.stdout.isatty())

@@ -110,8 +110,8 @@ async def refusal(tale: Tale) -> None:
     refused = await tale.cast.operator.send(
         "POST", "registry", path, body=body, version=tale.version, expect=(409,), note="refused"
     )
-    for error in refused.body["errors"]:
-        tale.screen.point(f"✗ {error['code']}", error["detail"], style="yellow")
+    failures = [(f"✗ {error['code']}", error["detail"]) for error in refused.body["errors"]]
+    tale.screen.points(failures, style="yellow")
     chinese = await tale.cast.operator.send(
         "POST", "registry", path, body=body, version=tale.version, expect=(409,), language="zh-CN", quiet=True
     )

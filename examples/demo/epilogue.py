@@ -20,7 +20,9 @@ _WORDS = {
     "registered": "注册",
     "started": "开工",
     "producing": "投产",
+    "approved": "批准",
     "resident": "入驻",
+    "left": "迁出",
 }
 
 

@@ -98,9 +98,12 @@ async def production(tale: Tale) -> None:
     tale.screen.point("output", f"CNY {float(produced['verified_output_cny']):,.0f} verified")
     places = await cast.home_unit.get("registry", f"{tale.path}/function-places")
     where = {place["function"]: place["place"]["name"] for place in places["items"]}
-    tale.screen.point(
-        "研发在沪，生产、销售总部在丽",
-        f"R&D {where['rnd']} · production {where['production']} · sales HQ {where['sales_hq']}",
+    tale.screen.points(
+        [
+            ("研发在沪", f"R&D sits in {where['rnd']}"),
+            ("生产基地在丽", f"production sits in {where['production']}"),
+            ("销售总部在丽", f"sales HQ sits in {where['sales_hq']}"),
+        ],
         style="green",
     )
     adcodes = {place["function"]: place["adcode"] for place in places["items"]}

@@ -7,6 +7,7 @@ from typing import TextIO
 
 WIDTH = 100
 INDENT = "   "
+LABEL = 16
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _ID = re.compile(r"\b([a-z]{2,8})_[0-9a-z]{22}([0-9a-z]{4})\b")
 _TOKEN = re.compile(r"\s+|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+")
@@ -52,9 +53,15 @@ class Screen:
         for line in wrapped(shortened(text), WIDTH - len(indent)):
             self._line(indent + self.styled(line, style))
 
-    def point(self, label: str, text: str, style: str = "") -> None:
+    def points(self, rows: Sequence[tuple[str, str]], style: str = "") -> None:
+        """Print labelled lines in two columns."""
+        room = max(width_of(label) for label, _ in rows) + 2
+        for label, text in rows:
+            self.point(label, text, style, room)
+
+    def point(self, label: str, text: str, style: str = "", room: int = LABEL) -> None:
         """Print one labelled line below a call; the label keeps its column."""
-        room = max(18, width_of(label) + 2)
+        room = max(room, width_of(label) + 2)
         lines = list(wrapped(shortened(text), WIDTH - len(INDENT) - 2 - room))
         for number, line in enumerate(lines or [""]):
             head = padded(label if number == 0 else "", room)

@@ -25,6 +25,7 @@ class Setting:
     port_base: int
     data_dir: Path
     database_urls: Mapping[str, str]
+    projects: int
 
     @property
     def log(self) -> Path:
@@ -54,7 +55,7 @@ async def seed(setting: Setting) -> str:
     await asyncio.to_thread(migrate, "registry", url)
     environment = {**os.environ, "FEIDI_REGISTRY_DATABASE_URL": url}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.registry.seed"),
+        *(sys.executable, "-m", "services.registry.seed", "--projects", str(setting.projects)),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

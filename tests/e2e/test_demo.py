@@ -1,0 +1,54 @@
+"""The whole story on the real processes: what a newcomer runs first must hold on both databases."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.services import SERVICES
+from tests.support.postgres import PostgresCluster
+
+ROOT = Path(__file__).parents[2]
+LONGEST_S = 240
+PROJECTS = 60
+
+
+def free_port_base() -> int:
+    """Three free ports in a row."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            base: int = first.getsockname()[1]
+        try:
+            for offset in range(len(SERVICES)):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", base + offset))
+        except (OSError, OverflowError):
+            continue
+        return base
+
+
+def demo(data_dir: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "examples.demo", "--check", "--projects", str(PROJECTS)]
+    command += ["--data-dir", str(data_dir), "--port-base", str(free_port_base()), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+
+
+def test_the_story_holds_and_can_be_told_again(tmp_path: Path) -> None:
+    first = demo(tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert re.search(r"^demo: \d+ checks passed$", first.stdout, re.MULTILINE)
+    assert f"{PROJECTS} synthetic projects" in " ".join(first.stdout.split())
+    assert "\x1b" not in first.stdout
+    second = demo(tmp_path)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "nothing to load" in second.stdout
+
+
+def test_the_story_holds_on_postgresql(tmp_path: Path, postgres_cluster: PostgresCluster) -> None:
+    urls = {name: postgres_cluster.create_database() for name in SERVICES}
+    arguments = [part for name, url in urls.items() for part in (f"--{name}-database-url", url)]
+    told = demo(tmp_path, arguments)
+    assert told.returncode == 0, told.stdout + told.stderr
