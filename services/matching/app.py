@@ -22,7 +22,7 @@ from shared.messaging.feed import Feed
 from shared.messaging.received import FeedSource
 from shared.messaging.sequencer import Sequencer
 from shared.web.auth import Authenticator
-from shared.web.factory import ServiceParts, Task, create_service
+from shared.web.factory import ServiceParts, Task, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
 
@@ -42,12 +42,7 @@ def create_app(
     replaces the network on the way there.
     """
     settings = settings or MatchingSettings()
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        command_timeout_s=settings.database_command_timeout_s,
-        synchronous=settings.sqlite_synchronous,
-    )
+    database = open_database(settings)
     registry = RegistryClient(settings, database, registry_transport)
     revocations = Revocations(database)
     engine = LiveEngine(database)

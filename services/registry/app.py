@@ -25,13 +25,12 @@ from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
-from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
 from shared.messaging.sequencer import Sequencer
 from shared.web.auth import Authenticator
-from shared.web.factory import ServiceParts, create_service
+from shared.web.factory import ServiceParts, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
 
@@ -41,12 +40,7 @@ def create_app(
 ) -> FastAPI:
     """Build registry. ``authenticator`` replaces the one that reads credentials from the store."""
     settings = settings or RegistrySettings()
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        command_timeout_s=settings.database_command_timeout_s,
-        synchronous=settings.sqlite_synchronous,
-    )
+    database = open_database(settings)
     access = build_access(settings, database)
     matching = MatchingClient(
         ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)

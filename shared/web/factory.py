@@ -10,8 +10,10 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
+from shared.db.engine import Database
 from shared.db.migrate import prepare
 from shared.logging import configure_logging, get_logger
+from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
 from shared.web.docs import docs_router
 from shared.web.health import HealthProbe, LagReader, health_router
@@ -41,6 +43,16 @@ class ServiceParts:
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
     read_lag: LagReader | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
+
+
+def open_database(settings: ServiceSettings) -> Database:
+    """Return the store the settings name; connections are made at first use."""
+    return Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        command_timeout_s=settings.database_command_timeout_s,
+        synchronous=settings.sqlite_synchronous,
+    )
 
 
 class MissingPolicy(RuntimeError):
