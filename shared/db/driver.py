@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pydantic_core import from_json
 from sqlalchemy import URL
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 
 class Driver(Protocol):
@@ -96,3 +97,26 @@ async def _decode_json(connection: Any) -> None:
 
 async def _keep_session(_connection: Any) -> None:
     """Nothing to reset: these connections only run single SELECTs."""
+
+
+async def insert_rows(connection: Any, dialect: str, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run an INSERT for each row on a driver's connection, in one round trip."""
+    try:
+        if dialect == "sqlite":
+            await (await connection.executemany(sql, rows)).close()
+        elif len(rows) == 1:
+            await connection.execute(sql, *rows[0])
+        else:
+            await connection.executemany(sql, rows)
+    except Exception as error:
+        raise _as_sqlalchemy(error, sql) from error
+
+
+def _as_sqlalchemy(error: Exception, sql: str) -> Exception:
+    """Return the error that SQLAlchemy would have raised, which is what callers handle."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"IntegrityError", "IntegrityConstraintViolationError"}:
+        return IntegrityError(sql, None, error)
+    if "DataError" in names:
+        return DataError(sql, None, error)
+    return OperationalError(sql, None, error)

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from pydantic_core import from_json
-from sqlalchemy import Executable, event
+from sqlalchemy import CursorResult, Executable, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -52,20 +53,23 @@ class ReadSession:
 
     async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row]:
         """Return all rows of a query."""
-        result = await self.connection.execute(statement, params)
+        result = await self._run(statement, params)
         # Plain dicts: building one from SQLAlchemy's own mapping costs several times as much.
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
 
     async def row(self, statement: Executable, params: Params = None) -> Row | None:
         """Return the first row of a query, or None."""
-        result = await self.connection.execute(statement, params)
+        result = await self._run(statement, params)
         row = result.first()
         return None if row is None else dict(zip(result.keys(), row, strict=True))
 
     async def scalar(self, statement: Executable, params: Params = None) -> Any:
         """Return the first column of the first row, or None."""
-        return (await self.connection.execute(statement, params)).scalar()
+        return (await self._run(statement, params)).scalar()
+
+    async def _run(self, statement: Executable, params: Params) -> CursorResult[Any]:
+        return await self.connection.execute(statement, params)
 
     async def stream(self, statement: Executable, params: Params = None) -> AsyncIterator[Row]:
         """Yield rows without holding them all in memory."""
@@ -82,6 +86,7 @@ class WriteSession(ReadSession):
         super().__init__(connection)
         self.database = database
         self._after_commit: list[Callable[[], None]] = []
+        self._begun = self.dialect == "sqlite"
 
     def savepoint(self) -> contextlib.AbstractAsyncContextManager[Any]:
         """Return a block that rolls back alone when it raises; the transaction stays usable."""
@@ -89,7 +94,19 @@ class WriteSession(ReadSession):
 
     async def execute(self, statement: Executable, params: Params = None) -> int:
         """Run a statement that changes rows and return how many it changed."""
-        return (await self.connection.execute(statement, params)).rowcount
+        return (await self._run(statement, params)).rowcount
+
+    async def _run(self, statement: Executable, params: Params) -> CursorResult[Any]:
+        result = await super()._run(statement, params)
+        self._begun = True
+        return result
+
+    async def driver_connection(self) -> Any:
+        """Return the driver's own connection, once the transaction has begun on it; None before.
+
+        On PostgreSQL SQLAlchemy begins a transaction with its first statement.
+        """
+        return (await self.connection.get_raw_connection()).driver_connection if self._begun else None
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once the transaction has committed; never after a rollback."""
@@ -159,6 +176,9 @@ class Database:
             raise DatabaseInUse(
                 f"{path.name} is open in another process (pid {os.getpid()} refused)"
             ) from None
+        # Here, where nobody else is: connections that opened at once would lock each other out over it.
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:

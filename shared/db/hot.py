@@ -2,19 +2,21 @@
 
 SQLAlchemy's execution costs several times what the driver does for one row by key. A ``HotQuery`` is still
 written in Core, so both databases share it, and returns the same values: types with a result processor keep
-it. It reads committed state outside of any transaction.
+it. It reads committed state outside of any transaction. A ``HotInsert`` writes inside of one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select
+from sqlalchemy import ColumnElement, Float, Select, Table, bindparam, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from shared.db.engine import Database
+from shared.db.driver import insert_rows
+from shared.db.engine import Database, WriteSession
 
 Processor = Callable[[Any], Any]
 _FLOAT8_OID = 701
@@ -39,6 +41,49 @@ class HotQuery:
             compiled = self._compiled[database.dialect] = _Compiled(self._statement, database.dialect)
         row = await database.driver.row(compiled.sql, [params[name] for name in compiled.names])
         return None if row is None else compiled.process(row)
+
+
+class HotInsert:
+    """An INSERT into one table, in a transaction; every row of a call has the same columns."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._compiled: dict[tuple[str, tuple[str, ...]], _CompiledInsert] = {}
+
+    async def run(self, tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows; a violated constraint raises SQLAlchemy's own ``IntegrityError``."""
+        if not rows:
+            return
+        connection = await tx.driver_connection()
+        if connection is None:
+            await tx.execute(insert(self._table).inline(), list(rows))
+            return
+        key = (tx.dialect, tuple(rows[0]))
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = _CompiledInsert(self._table, *key)
+        await insert_rows(connection, tx.dialect, compiled.sql, [compiled.values(row) for row in rows])
+
+
+@lru_cache
+def hot_insert(table: Table) -> HotInsert:
+    """Return the one ``HotInsert`` of a table."""
+    return HotInsert(table)
+
+
+class _CompiledInsert:
+    def __init__(self, table: Table, name: str, columns: Sequence[str]) -> None:
+        dialect = _DIALECTS[name]
+        statement = insert(table).values({column: bindparam(column) for column in columns}).inline()
+        compiled = statement.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)
+        self.sql = str(compiled)
+        bound = compiled.positiontup or []
+        self._columns = [(name, table.c[name].type._cached_bind_processor(dialect)) for name in bound]
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """Return a row's values as the driver takes them, in the order of the statement."""
+        return [process(row[name]) if process else row[name] for name, process in self._columns]
 
 
 def _oid(column: ColumnElement[Any]) -> int | None:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import to_json
-from sqlalchemy import Insert, Table, insert
 
 from shared.clock import now, to_rfc3339
 from shared.context import request_context
 from shared.db.engine import WriteSession
+from shared.db.hot import hot_insert
 from shared.errors import DomainError
 from shared.identity import Principal
 from shared.ids import new_id
@@ -88,19 +87,13 @@ async def publish_rows(tx: WriteSession, tables: MessagingTables, rows: Sequence
     """Write events made by ``event_row``, in this order."""
     if not rows:
         return
-    await tx.execute(insert_events(tables.events), rows if len(rows) > 1 else rows[0])
+    await hot_insert(tables.events).run(tx, rows)
     announce(tx)
 
 
 def announce(tx: WriteSession) -> None:
     """Wake the sequencer once ``tx`` has committed; for callers that insert event rows on their own."""
     tx.after_commit(tx.database.signal(PUBLISHED).notify)
-
-
-@lru_cache
-def insert_events(events: Table) -> Insert:
-    """Return the insert of event rows, without a RETURNING that nobody reads."""
-    return insert(events).inline()
 
 
 def event_row(

@@ -41,6 +41,8 @@ GENESIS = "0" * 64
 
 _LOCK_KEY = int.from_bytes(b"feidiseq")
 _BATCH = 1000
+REST_S = 0.01
+"""The least time between two passes: under load, a pass costs writers a turn."""
 
 _log = get_logger(__name__)
 
@@ -122,9 +124,9 @@ class Sequencer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Number events until ``stop`` is set; errors of the store are logged and tried again."""
-        failures = 0
+        failures, loop = 0, asyncio.get_running_loop()
         while not stop.is_set():
-            seen = self._published.count
+            seen, started = self._published.count, loop.time()
             try:
                 numbered = await self.run_once()
                 failures = 0
@@ -135,6 +137,9 @@ class Sequencer:
                 continue
             if numbered < self._batch:
                 await pause(stop, self._poll_s, self._published, seen)
+                # After a rest an event is numbered at once; of a stream of them, many are at a time.
+                if (early := started + REST_S - loop.time()) > 0:
+                    await pause(stop, early)
 
     async def _state(self, tx: WriteSession) -> Row:
         statement = select(self._tables.feed_state)

@@ -9,13 +9,15 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import Table, delete, insert, select, text
+from sqlalchemy import Select, Table, bindparam, delete, select, text
 
 from shared import clock
 from shared.db.engine import Database, WriteSession
+from shared.db.hot import hot_insert
 from shared.db.idempotency import KEEP
 from shared.errors import Conflict, DomainError, FieldError, InvalidParameter, Unprocessable
 
@@ -64,6 +66,12 @@ class Replayed(DomainError):
 
 
 _running: set[tuple[int, str]] = set()
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+
+
+@lru_cache
+def _stored(table: Table) -> Select[Any]:
+    return select(table).where(table.c.scope == bindparam("scope"))
 
 
 class IdempotentTransaction:
@@ -109,11 +117,10 @@ class IdempotentTransaction:
         return self._tx
 
     async def _look_up(self, tx: WriteSession, scope: str) -> None:
-        if tx.dialect == "postgresql":
-            lock = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=int(scope[:15], 16))
-            if not await tx.scalar(lock):
-                raise IdempotencyInProgress(headers={"Retry-After": "1"})
-        row = await tx.row(select(self._table).where(self._table.c.scope == scope))
+        lock = {"key": int(scope[:15], 16)}
+        if tx.dialect == "postgresql" and not await tx.scalar(_TRY_LOCK, lock):
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        row = await tx.row(_stored(self._table), {"scope": scope})
         if row is None:
             return
         if row["created_at"] < clock.now() - KEEP:
@@ -131,16 +138,15 @@ class IdempotentTransaction:
         assert self._tx is not None
         try:
             if error is None and self._scope is not None and answer is not None:
-                await self._tx.execute(
-                    insert(self._table).values(
-                        scope=self._scope,
-                        fingerprint=self._fingerprint,
-                        status=answer.status,
-                        headers=json.dumps(dict(answer.headers)),
-                        body=answer.body,
-                        created_at=clock.now(),
-                    )
-                )
+                stored = {
+                    "scope": self._scope,
+                    "fingerprint": self._fingerprint,
+                    "status": answer.status,
+                    "headers": json.dumps(dict(answer.headers)),
+                    "body": answer.body,
+                    "created_at": clock.now(),
+                }
+                await hot_insert(self._table).run(self._tx, [stored])
         except BaseException as failure:
             await self._context.__aexit__(type(failure), failure, failure.__traceback__)
             raise

@@ -10,7 +10,7 @@ from services.registry.base import parties
 from services.registry.projects.errors import ProjectExists
 from services.registry.projects.models import function_places, project_industries, projects, transitions
 from shared.db.engine import Database, ReadSession, Row, WriteSession
-from shared.db.hot import HotQuery
+from shared.db.hot import HotQuery, hot_insert
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, seen_by, visible, visible_in_list
 
@@ -50,12 +50,11 @@ async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: C
 async def add(tx: WriteSession, values: Mapping[str, Any], industries: Iterable[str]) -> None:
     """Insert one project with its parties and the industries it is found under."""
     try:
-        await tx.execute(insert(projects).values(values))
+        await hot_insert(projects).run(tx, [values])
     except IntegrityError as error:
         raise ProjectExists() from error
     party_rows = [{"record_id": values["id"], "organisation_id": party} for party in values["party_ids"]]
-    if party_rows:
-        await tx.execute(insert(parties), party_rows)
+    await hot_insert(parties).run(tx, party_rows)
     await _add_industries(tx, values["id"], industries)
 
 
@@ -75,8 +74,7 @@ async def replace_industries(tx: WriteSession, project_id: str, industries: Iter
 
 async def _add_industries(tx: WriteSession, project_id: str, industries: Iterable[str]) -> None:
     rows = [{"project_id": project_id, "industry_code": code} for code in industries]
-    if rows:
-        await tx.execute(insert(project_industries), rows)
+    await hot_insert(project_industries).run(tx, rows)
 
 
 async def same_identity(
