@@ -13,7 +13,15 @@ from benchmarks.run import FULL, QUICK, Run
 from benchmarks.stores import Stores
 from shared.logging import configure_logging
 
-BENCHMARKS = {"get": "reads", "list": "lists", "create": "creates", "stack": "stack"}
+BENCHMARKS = {
+    "stack": "stack",
+    "get": "reads",
+    "list": "lists",
+    "create": "creates",
+    "feed": "feeds",
+    "recommend": "recommendations",
+    "yardsticks": "yardsticks",
+}
 ROOT = Path(__file__).resolve().parent.parent
 
 

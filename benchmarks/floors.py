@@ -130,12 +130,16 @@ def _insert(table: str, columns: list[str], mark: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
 
 
+def driver_of(url: str, synchronous: str = "FULL") -> Driver:
+    return SqliteFloor(url, synchronous) if url.startswith("sqlite") else PostgresFloor(url)
+
+
 class Floor:
     """``GET /v1/projects/<id>``, ``GET /v1/projects`` and ``POST /v1/projects`` with nothing around them."""
 
     def __init__(self, url: str, synchronous: str) -> None:
         self._sqlite = url.startswith("sqlite")
-        self._driver: Driver = SqliteFloor(url, synchronous) if self._sqlite else PostgresFloor(url)
+        self._driver = driver_of(url, synchronous)
         marks = ["?1", "?2", "?3"] if self._sqlite else ["$1", "$2", "$3"]
         self._get, self._list, self._after = (sql.format(*marks) for sql in (_GET, _LIST, _LIST_AFTER))
         self._pattern: dict[str, Any] = {}

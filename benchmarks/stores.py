@@ -186,24 +186,25 @@ def _multiply(url: str, size: int) -> None:
     with synchronous(url) as connection:
         connection.exec_driver_sql("ANALYZE")
     if not sqlite:
-        _vacuum(url)
+        vacuum(url)
 
 
-def _vacuum(url: str) -> None:
+def vacuum(url: str) -> None:
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("VACUUM")
     engine.dispose()
 
 
-def _numbers(sqlite: bool) -> str:
+def numbers(sqlite: bool) -> str:
+    """The whole numbers below ``:size`` as a table n with a column i."""
     if sqlite:
         following = "SELECT i + 1 FROM n WHERE i + 1 < :size"
-        return f"(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL {following}) SELECT i FROM n)"
-    return "generate_series(0, :size - 1)"
+        return f"(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL {following}) SELECT i FROM n) AS n"
+    return "generate_series(0, :size - 1) AS n(i)"
 
 
-def _padded(sqlite: bool, prefix: str, width: int, number: str = "i") -> str:
+def padded(sqlite: bool, prefix: str, width: int, number: str = "i") -> str:
     if sqlite:
         return f"printf('{prefix}%0{width}d', {number})"
     return f"'{prefix}' || lpad(CAST({number} AS text), {width}, '0')"
@@ -217,29 +218,29 @@ def _projects_sql(sqlite: bool) -> str:
         instant = "timestamptz '2024-01-01 00:00:00Z' + i * interval '1 minute'"
     stages = " ".join(f"WHEN {number} THEN '{stage}'" for number, stage in enumerate(STAGES))
     changed = {
-        "id": _padded(sqlite, "prj_0", 25),
+        "id": padded(sqlite, "prj_0", 25),
         "title": "p.title || ' ' || i",
         "stage": f"CASE i % {len(STAGES)} {stages} END",
-        "fingerprint": _padded(sqlite, "", 32),
+        "fingerprint": padded(sqlite, "", 32),
         "created_at": instant,
         "updated_at": instant,
     }
     names = [column.name for column in tables.metadata.tables["projects"].columns]
     selected = ", ".join(changed.get(name, f"p.{name}") for name in names)
-    numbers = _numbers(sqlite) + (" AS n" if sqlite else " AS n(i)")
+    many = numbers(sqlite)
     return (
         f"INSERT INTO projects ({', '.join(names)}) SELECT {selected} "
-        f"FROM {numbers} CROSS JOIN (SELECT * FROM projects LIMIT 1) AS p ORDER BY i"
+        f"FROM {many} CROSS JOIN (SELECT * FROM projects LIMIT 1) AS p ORDER BY i"
     )
 
 
 def _parties_sql(sqlite: bool) -> str:
     """Each project has a large party, which sees a tenth of all, and a small one, which sees a thousandth."""
-    numbers = _numbers(sqlite) + (" AS n" if sqlite else " AS n(i)")
-    record = _padded(sqlite, "prj_0", 25)
-    large = _padded(sqlite, "org_0large", 20, f"(i % {LARGE_PARTY_EVERY})")
-    small = _padded(sqlite, "org_0small", 20, f"(i % {SMALL_PARTY_EVERY})")
+    many = numbers(sqlite)
+    record = padded(sqlite, "prj_0", 25)
+    large = padded(sqlite, "org_0large", 20, f"(i % {LARGE_PARTY_EVERY})")
+    small = padded(sqlite, "org_0small", 20, f"(i % {SMALL_PARTY_EVERY})")
     return (
         "INSERT INTO record_parties (record_id, organisation_id) "
-        f"SELECT {record}, {large} FROM {numbers} UNION ALL SELECT {record}, {small} FROM {numbers}"
+        f"SELECT {record}, {large} FROM {many} UNION ALL SELECT {record}, {small} FROM {many}"
     )

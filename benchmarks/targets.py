@@ -16,22 +16,41 @@ def registry(config: Config) -> FastAPI:
     from services.registry.app import create_app
     from services.registry.settings import RegistrySettings
 
-    settings = RegistrySettings(
-        # Migrations are left out: the tables are there.
-        environment="test",
-        database_url=config["url"],
-        secret=SecretStr("a secret for the time of a run"),
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        run_workers=config.get("workers", True),
-        sqlite_synchronous=config.get("synchronous", "FULL"),
-    )
-    app = create_app(settings)
+    app = create_app(RegistrySettings(**_common(config)))
     state = app.state.service
     state.authenticator = RegistryAuthenticator(
         state.database, verifier(config["jwk"]), state.extra["access"].usage, token_ttl_s=900
     )
     return app
+
+
+def matching(config: Config) -> FastAPI:
+    """Matching beside no registry: what it knows is in its store."""
+    from services.matching.app import create_app
+    from services.matching.settings import MatchingSettings
+
+    return create_app(MatchingSettings(**_common(config)), authenticator=verifier(config["jwk"]))
+
+
+def metrics(config: Config) -> FastAPI:
+    """Metrics beside no registry: what it knows is in its store."""
+    from services.metrics.app import create_app
+    from services.metrics.settings import MetricsSettings
+
+    return create_app(MetricsSettings(**_common(config)), authenticator=verifier(config["jwk"]))
+
+
+def _common(config: Config) -> dict[str, Any]:
+    return {
+        # Migrations are left out: the tables are there.
+        "environment": "test",
+        "database_url": config["url"],
+        "secret": SecretStr("a secret for the time of a run"),
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "run_workers": config.get("workers", True),
+        "sqlite_synchronous": config.get("synchronous", "FULL"),
+    }
 
 
 def floor(config: Config) -> Any:
@@ -41,4 +60,4 @@ def floor(config: Config) -> Any:
     return Floor(config["url"], config.get("synchronous", "FULL"))
 
 
-TARGETS = {"registry": registry, "floor": floor}
+TARGETS = {"registry": registry, "matching": matching, "metrics": metrics, "floor": floor}
