@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import docs, report
 from benchmarks.credentials import Signer
 from benchmarks.run import FULL, QUICK, Run
 from benchmarks.stores import Stores
@@ -22,7 +22,6 @@ BENCHMARKS = {
     "recommend": "recommendations",
     "yardsticks": "yardsticks",
 }
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -71,7 +70,7 @@ def main() -> int:
     if asked.json:
         asked.json.write_text(report.to_json(document))
     if asked.docs:
-        report.write_docs(document, ROOT / "docs")
+        docs.write([document])
     return 1 if any(figure.failures for figure in document.figures) else 0
 
 

@@ -4,12 +4,10 @@ import json
 import os
 import platform
 import sqlite3
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from benchmarks.measure import Figure
 
@@ -106,8 +104,4 @@ def print_figures(figures: Sequence[Figure]) -> None:
 def print_machine(document: Document) -> None:
     print("; ".join(f"{name} {value}" for name, value in document.machine.items()))
     print(NOISE)
-    print(f"took {sum(document.seconds.values()):.0f} s", file=sys.stdout)
-
-
-def write_docs(document: Document, directory: Path) -> None:
-    raise NotImplementedError
+    print(f"took {sum(document.seconds.values()):.0f} s")
