@@ -211,7 +211,7 @@ class FeedConsumer:
         moved = {
             "cursor": page.next_cursor,
             "epoch": page.epoch,
-            "position": page.events[-1]["sequence"] if page.events else state["position"],
+            "position": _position_after(page, state),
             "head": page.head,
             "caught_up_at": state["caught_up_at"] if page.has_more else instant,
             "updated_at": instant,
@@ -270,6 +270,14 @@ class FeedConsumer:
                     return Redelivery(applied, len(rows) - applied)
                 await tx.execute(delete(letters).where(this))
         return Redelivery(len(rows), 0)
+
+
+def _position_after(page: FetchedPage, state: Row) -> int:
+    """At the end of the feed it is the head, although the last events may be of types not asked for."""
+    if not page.has_more:
+        return page.head
+    position: int = page.events[-1]["sequence"] if page.events else state["position"]
+    return position
 
 
 async def lag(session: ReadSession, tables: MessagingTables, name: str) -> Lag:

@@ -23,6 +23,7 @@ from shared.messaging.failures import is_permanent
 from shared.messaging.received import Event, FetchedPage, HttpFeedSource, LocalFeedSource
 from shared.messaging.sequencer import start_new_epoch
 from tests.shared.messaging_world import (
+    OTHER,
     World,
     member_of,
     new_store,
@@ -348,6 +349,21 @@ async def test_two_processes_with_one_name_apply_each_event_once(world: World) -
     for _ in range(20):
         await asyncio.gather(*[worker.run_once() for worker in workers])
     assert [sequence for sequence, _, _ in await world.effects()] == list(range(1, 61))
+
+
+async def test_events_of_other_types_at_the_end_are_no_lag(world: World) -> None:
+    class Chosen(LocalFeedSource):
+        async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
+            page = await world.feed.page(SYSTEM, after, limit, types=["thing.*"], wait_s=wait_s)
+            return FetchedPage.parse(page.json())
+
+    consumer = world.consumer(Chosen(world.feed, SYSTEM))
+    await world.happen("t1")
+    await world.happen("t2", "t3", kind=OTHER)
+    await consumer.run_once()
+    behind = await lag_of(world)
+    assert (behind.position, behind.head) == (3, 3)
+    assert behind.as_of is not None
 
 
 async def test_the_lag_is_told_with_the_instant_of_what_is_complete(world: World) -> None:
