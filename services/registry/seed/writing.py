@@ -38,6 +38,14 @@ class _PlainConnection:
             yield
 
 
+class _PlainSession(WriteSession):
+    """A write session whose every statement takes the one way there is."""
+
+    async def driver_connection(self) -> None:
+        """There is no asynchronous driver underneath to go straight to."""
+        return
+
+
 @contextlib.asynccontextmanager
 async def writing(database: Database) -> AsyncIterator[OpenTransaction]:
     """Yield what opens a write transaction of this store."""
@@ -49,7 +57,7 @@ async def writing(database: Database) -> AsyncIterator[OpenTransaction]:
     @contextlib.asynccontextmanager
     async def open_transaction() -> AsyncIterator[WriteSession]:
         with engine.begin() as connection:
-            session = WriteSession(cast(AsyncConnection, _PlainConnection(connection)), database)
+            session = _PlainSession(cast(AsyncConnection, _PlainConnection(connection)), database)
             yield session
         session.run_after_commit()
 
