@@ -9,7 +9,6 @@ MAX_FUNCTION_LINES = 60
 _INNER = {"repository", "models"}
 _LAYERS_BELOW_ROUTES = {"service", "repository", "models", "schemas", "errors"}
 MECHANISMS = {
-    "shared.db.hot": "any service's hottest read",
     "shared.messaging.chain": "any service's log",
     "shared.messaging.leases": "the one loop for work that is claimed",
     "shared.messaging.loop": "the one loop for work that is claimed",
