@@ -110,3 +110,28 @@ async def test_enclaves_of_others_are_not_drawn_into_a_network(world: World) -> 
     assert renamed.json()["name"] == "云飞地网络"
     listed = await world.operator.get("/v1/networks?name[contains]=云飞地")
     assert [item["id"] for item in listed.json()["items"]] == [own["id"]]
+
+
+async def test_a_network_is_led_by_its_operator_and_its_centre(world: World) -> None:
+    operator = {"kind": "operator", "name": "网络运营商"}
+    leader = str((await make(world.admin, "/v1/organisations", operator))["id"])
+    body = {"name": "示例网络", "centre_enclave_id": world.enclave_id, "operator_id": leader}
+    network = await make(world.admin, "/v1/networks", body)
+    cloud = {"name": "云飞地", "home_unit_id": world.stranger_id}
+    enclave = await make(world.admin, "/v1/enclaves", cloud)
+    path = f"/v1/networks/{network['id']}"
+    network = await make(world.admin, f"{path}:add-member", {"enclave_id": enclave["id"]}, network["version"])
+    match = {"if-match": f'"{network["version"]}"'}
+    for member in (world.stranger, world.park):
+        assert refusal(await member.patch(path, json={"name": "夺取"}, headers=match)) == (
+            403,
+            "insufficient_scope",
+        )
+        out = await member.post(f"{path}:remove-member", json={"enclave_id": world.enclave_id}, headers=match)
+        assert refusal(out) == (403, "insufficient_scope")
+    renamed = await world.registry.as_org(leader).patch(path, json={"name": "改名"}, headers=match)
+    assert renamed.status_code == 200
+    left = await make(
+        world.stranger, f"{path}:remove-member", {"enclave_id": enclave["id"]}, renamed.json()["version"]
+    )
+    assert left["cloud_enclave_ids"] == []

@@ -27,6 +27,8 @@ from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
+_LEADING = ("home_unit_id", "operator_id")
+
 
 def to_read(row: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> NetworkRead:
     """Return a network with its members as its parties see it."""
@@ -91,6 +93,7 @@ async def update_network(
 ) -> NetworkRead:
     """Change a network's name or operator."""
     row = await _lock(tx, actor, network_id, expected_version)
+    await _check_leads(tx, actor, row)
     changes = {name: value for name, value in data.changes().items() if row[name] != value}
     await _check_operator(tx, changes.get("operator_id"))
     before = to_read(row, await repository.members(tx, [network_id]))
@@ -107,6 +110,7 @@ async def add_member(
 ) -> NetworkRead:
     """Let an enclave join as the centre or as one of the cloud enclaves."""
     row = await _lock(tx, actor, network_id, expected_version)
+    await _check_leads(tx, actor, row)
     before = to_read(row, await repository.members(tx, [network_id]))
     await _join(tx, actor, network_id, enclave_id, role)
     return await _changed(tx, actor, row, {}, before)
@@ -121,6 +125,8 @@ async def remove_member(
     enclave = await repository.find(tx, enclave_id, lock=True)
     if enclave is None or enclave["network_id"] != network_id:
         raise NotAMember()
+    if actor.organisation_id != enclave["home_unit_id"]:
+        await _check_leads(tx, actor, row)
     await change_enclave(tx, actor, enclave, {"network_id": None, "network_role": None})
     return await _changed(tx, actor, row, {}, before)
 
@@ -194,6 +200,17 @@ async def _check_operator(tx: WriteSession, operator_id: str | None) -> None:
 def _check_takes_part(actor: Principal, record: NetworkRead) -> None:
     if not actor.sees_network and actor.organisation_id not in record.party_ids:
         raise InsufficientScope("Only a party of the network may form it.", "仅该网络的参与方可以组建。")
+
+
+async def _check_leads(tx: WriteSession, actor: Principal, row: Mapping[str, Any]) -> None:
+    """A network is led by its operator and its centre; a member may leave, not throw out another."""
+    members = await repository.members(tx, [row["id"]])
+    centres = [member for member in members if member["network_role"] == NetworkRole.CENTRE]
+    leaders = {row["operator_id"], *(member[role] for member in centres for role in _LEADING)} - {None}
+    if leaders and not actor.sees_network and actor.organisation_id not in leaders:
+        raise InsufficientScope(
+            "Only the network's operator or its centre may do this.", "仅网络的运营方或中心飞地可以操作。"
+        )
 
 
 async def _publish(

@@ -24,6 +24,7 @@ from services.registry.landings.schemas import (
 )
 from services.registry.landings.working_days import add_working_days
 from services.registry.organisations.service import require_organisation
+from services.registry.projects.conduct import check_takes_part
 from services.registry.projects.errors import EffectiveInFuture, ReasonRequired
 from services.registry.projects.guarding import GuardResult, as_details, edge_exists, require_passed
 from services.registry.projects.schemas import TransitionRead
@@ -78,6 +79,7 @@ async def create_landing(
     """Record the intent to land at a home unit that knows the project."""
     effective_at = _happened(data.effective_at)
     project = await lock_project(tx, actor, data.project_id)
+    await check_takes_part(tx, actor, project, or_else=data.home_unit_id)
     await require_organisation(tx, data.home_unit_id, "home_unit")
     if data.home_unit_id not in project["party_ids"]:
         raise HomeUnitNotProposed()
@@ -311,7 +313,8 @@ async def _require_landing(session: ReadSession, viewer: Principal, landing_id: 
 async def _lock_landing(tx: WriteSession, actor: Principal, landing_id: str) -> Row:
     """Lock the project first and then the landing, as everybody does."""
     seen = await _require_landing(tx, actor, landing_id)
-    await lock_project(tx, actor, seen["project_id"])
+    project = await lock_project(tx, actor, seen["project_id"])
+    await check_takes_part(tx, actor, project, or_else=seen["home_unit_id"])
     row = await repository.find(tx, actor, landing_id, lock=True)
     assert row is not None
     return row

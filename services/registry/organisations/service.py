@@ -18,7 +18,7 @@ from shared import clock
 from shared.db.engine import ReadSession, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
 from shared.db.visibility import set_parties
-from shared.errors import NotFound, check_version
+from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
@@ -72,6 +72,8 @@ async def update_organisation(
     row = await repository.find(tx, organisation_id, lock=True)
     if row is None:
         raise NotFound("No such organisation.", "没有该组织。")
+    if not actor.sees_network and actor.organisation_id != organisation_id:
+        raise InsufficientScope("An organisation is changed by itself.", "组织信息仅可由本组织变更。")
     check_version(row["version"], expected_version)
     changes = {name: value for name, value in data.changes().items() if row[name] != value}
     _check_division(changes.get("adcode"))

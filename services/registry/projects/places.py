@@ -6,6 +6,7 @@ from typing import Any
 from services.registry.base import messaging
 from services.registry.organisations.errors import UnknownDivision
 from services.registry.projects import repository
+from services.registry.projects.conduct import check_takes_part
 from services.registry.projects.errors import FunctionPlaceOverlap, InvalidPeriod
 from services.registry.projects.schemas import FUNCTION_PLACE_CHANGED, FunctionPlaceCreate, FunctionPlaceRead
 from services.registry.projects.service import lock_project, require_visible_project
@@ -41,7 +42,7 @@ async def add_place(
         raise UnknownDivision()
     if data.ends_on is not None and data.ends_on < data.starts_on:
         raise InvalidPeriod()
-    await lock_project(tx, actor, project_id)
+    await check_takes_part(tx, actor, await lock_project(tx, actor, project_id))
     for row in await repository.places(tx, project_id, data.function):
         if row["ends_on"] is None and row["starts_on"] < data.starts_on:
             await _close(tx, actor, row, data.starts_on - timedelta(days=1))

@@ -9,6 +9,7 @@ from services.registry.enclaves.service import get_enclave_row, hold_enclave, pa
 from services.registry.organisations.errors import UnknownDivision
 from services.registry.organisations.service import require_organisation
 from services.registry.projects import repository
+from services.registry.projects.conduct import check_runs, check_takes_part
 from services.registry.projects.errors import (
     EffectiveInFuture,
     EnclaveFixed,
@@ -91,9 +92,12 @@ async def update_project(
 ) -> ProjectRead:
     """Change a project; a patch that changes nothing keeps its version and emits nothing."""
     row = await lock_project(tx, actor, project_id)
+    await check_takes_part(tx, actor, row)
     check_version(row["version"], expected_version)
     sent = _patch(row, data)
     changes = {name: value for name, value in sent.items() if row[name] != value}
+    if _PARTY_FIELDS & changes.keys():
+        await check_runs(tx, actor, row)
     await _check_references(tx, {name: value for name, value in changes.items() if value is not None})
     if {"enclave_id", "operator_id"} & changes.keys() and row["stage"] not in BEFORE_ADMISSION:
         raise EnclaveFixed()
@@ -107,6 +111,7 @@ async def propose_project(
 ) -> ProjectRead:
     """Show a project to more home units; those it was proposed to before keep seeing it."""
     row = await lock_project(tx, actor, project_id)
+    await check_takes_part(tx, actor, row)
     check_version(row["version"], expected_version)
     for home_unit_id in home_unit_ids:
         await require_organisation(tx, home_unit_id, "home_unit")

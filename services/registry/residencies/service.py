@@ -6,6 +6,7 @@ from typing import Any
 from services.registry.base import messaging
 from services.registry.enclaves.service import get_enclave_row, require_enclave, require_visible_enclave
 from services.registry.evidence.service import require_evidence
+from services.registry.projects.conduct import check_takes_part, takes_part
 from services.registry.projects.errors import InvalidPeriod, InvalidTransition
 from services.registry.projects.service import lock_project, log_transition, require_visible_project
 from services.registry.projects.stage import BEFORE_ADMISSION
@@ -48,6 +49,7 @@ async def apply_for_residency(
 ) -> ResidencyRead:
     """Apply for space for a project."""
     project = await lock_project(tx, actor, project_id)
+    await check_takes_part(tx, actor, project)
     enclave_id = data.enclave_id or project["enclave_id"]
     if enclave_id is None:
         raise NoEnclave()
@@ -103,6 +105,7 @@ async def update_residency(
 ) -> ResidencyRead:
     """Change the space or the term; a tenant's new space must be free like that of a new one."""
     row = await _lock(tx, actor, residency_id)
+    await _check_takes_part(tx, actor, row)
     check_version(row["version"], expected_version)
     changes = {name: value for name, value in data.changes().items() if row[name] != value}
     if not changes:
@@ -128,6 +131,7 @@ async def move_residency(
 ) -> ResidencyRead:
     """Take one step of the residency track."""
     row = await _lock(tx, actor, residency_id)
+    await _check_takes_part(tx, actor, row)
     check_version(row["version"], expected_version)
     effective_at = data.effective_at or clock.now()
     if not can_step(row["state"], data.to):
@@ -314,6 +318,12 @@ async def _change(
     previous = {name: row[name] for name in told}
     await _publish(tx, actor, event_type, record, changed=told, previous=previous, **details)
     return record
+
+
+async def _check_takes_part(tx: WriteSession, actor: Principal, row: Row) -> None:
+    """A home unit the project was proposed to sees its stay and leaves it alone."""
+    if not await takes_part(tx, actor, await require_visible_project(tx, actor, row["project_id"])):
+        await _check_runs_enclave(tx, actor, row)
 
 
 async def _check_runs_enclave(tx: WriteSession, actor: Principal, row: Row) -> None:

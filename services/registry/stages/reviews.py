@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.registry.base import messaging
 from services.registry.evidence.service import require_evidence
+from services.registry.projects.conduct import check_runs
 from services.registry.projects.errors import EffectiveInFuture
 from services.registry.projects.service import lock_project, require_visible_project
 from services.registry.stages import repository
@@ -19,7 +20,7 @@ async def record_review(
     tx: WriteSession, actor: Principal, project_id: str, data: ReviewCreate
 ) -> ReviewRead:
     """Record what a review decided."""
-    await lock_project(tx, actor, project_id)
+    await check_runs(tx, actor, await lock_project(tx, actor, project_id))
     if data.held_on > clock.today():
         raise EffectiveInFuture()
     await require_evidence(tx, project_id, data.evidence_ids)

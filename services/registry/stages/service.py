@@ -5,6 +5,7 @@ from typing import Any
 
 from services.registry.clients.matching import MatchingClient, MatchingUnavailable, Recommendation
 from services.registry.evidence.service import require_evidence
+from services.registry.projects.conduct import check_runs
 from services.registry.projects.errors import (
     EffectiveInFuture,
     ProjectExists,
@@ -62,6 +63,7 @@ async def move_project(
 ) -> ProjectRead:
     """Take one step; a refusal names every guard that failed."""
     project = await lock_project(tx, actor, project_id)
+    await check_runs(tx, actor, project)
     check_version(project["version"], expected_version)
     effective_at = data.effective_at or clock.now()
     if effective_at > clock.now():
