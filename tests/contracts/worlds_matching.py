@@ -1,0 +1,44 @@
+"""A project shown to one home unit, and that home unit's profile."""
+
+from tests.contracts.worlds import World
+from tests.matching.conftest import MatchingUnderTest
+from tests.matching.registry_double import (
+    CHENGDU,
+    LISHUI,
+    SHANGHAI,
+    RegistryDouble,
+    enclave,
+    home_unit,
+    identifier,
+    project,
+)
+
+PROFILE = {"leading_industries": ["3581"], "remaining_budget_cny": "7654321.00"}
+
+
+async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
+    home, other, team = (identifier("org", name) for name in ("丽水", "成都", "团队"))
+    registry.tell("organisation.created", home_unit("丽水", LISHUI))
+    registry.tell("organisation.created", home_unit("成都", CHENGDU))
+    place = enclave("示例科创飞地", home, SHANGHAI)
+    registry.tell("enclave.created", place)
+    ours = project("柔性电极", home, team, enclave_id=place["id"])
+    registry.tell("project.created", ours)
+    registry.tell("project.created", project("别家项目", other))
+    await matching.follow()
+    await matching.put_profile(home, PROFILE)
+    await matching.put_profile(other, {"leading_industries": ["3581"]})
+    await matching.service.sequence()
+    return World(
+        service=matching.service,
+        ids={"project_id": ours["id"], "home_unit_id": home},
+        bodies={"putHomeUnitProfile": {"leading_industries": ["2710"]}},
+        queries={"streamEvents": "after=earliest"},
+        secrets=frozenset({ours["id"], ours["title"], "7654321"}),
+        party=home,
+        outsiders={
+            "foreign": other,
+            "sibling": identifier("org", "同城运营商"),
+            "without organisation": None,
+        },
+    )
