@@ -100,14 +100,28 @@ async def _keep_session(_connection: Any) -> None:
 
 
 async def insert_rows(connection: Any, dialect: str, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run an INSERT for each row on a driver's connection, in one round trip."""
+    """Run an INSERT for each row on the connection of a transaction, in one round trip.
+
+    On SQLite without aiosqlite's thread, which idles while its transaction waits here: the switch to it costs
+    several times what the statement does.
+    """
     try:
         if dialect == "sqlite":
-            await (await connection.executemany(sql, rows)).close()
+            connection._conn.executemany(sql, rows)
         elif len(rows) == 1:
             await connection.execute(sql, *rows[0])
         else:
             await connection.executemany(sql, rows)
+    except Exception as error:
+        raise _as_sqlalchemy(error, sql) from error
+
+
+async def first_row(connection: Any, dialect: str, sql: str, params: Sequence[Any]) -> Any:
+    """Return the first row of a SELECT on the connection of a transaction."""
+    try:
+        if dialect == "sqlite":
+            return connection._conn.execute(sql, params).fetchone()
+        return await connection.fetchrow(sql, *params)
     except Exception as error:
         raise _as_sqlalchemy(error, sql) from error
 

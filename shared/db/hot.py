@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from shared.db.driver import insert_rows
-from shared.db.engine import Database, WriteSession
+from shared.db.driver import first_row, insert_rows
+from shared.db.engine import Database, Row, WriteSession
 
 Processor = Callable[[Any], Any]
 _FLOAT8_OID = 701
@@ -36,11 +36,25 @@ class HotQuery:
 
     async def first(self, database: Database, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """Run the statement and return its first row."""
-        compiled = self._compiled.get(database.dialect)
-        if compiled is None:
-            compiled = self._compiled[database.dialect] = _Compiled(self._statement, database.dialect)
+        compiled = self._for(database.dialect)
         row = await database.driver.row(compiled.sql, [params[name] for name in compiled.names])
         return None if row is None else compiled.process(row)
+
+    async def first_in(self, tx: WriteSession, params: Mapping[str, Any]) -> Row | None:
+        """Run the statement inside a transaction and return its first row."""
+        connection = await tx.driver_connection()
+        if connection is None:
+            return await tx.row(self._statement, params)
+        compiled = self._for(tx.dialect)
+        values = [params[name] for name in compiled.names]
+        row = await first_row(connection, tx.dialect, compiled.sql, values)
+        return None if row is None else compiled.process(row)
+
+    def _for(self, dialect: str) -> "_Compiled":
+        compiled = self._compiled.get(dialect)
+        if compiled is None:
+            compiled = self._compiled[dialect] = _Compiled(self._statement, dialect)
+        return compiled
 
 
 class HotInsert:

@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import Select, Table, bindparam, delete, select, text
+from sqlalchemy import Table, bindparam, delete, select, text
 
 from shared import clock
 from shared.db.engine import Database, WriteSession
-from shared.db.hot import hot_insert
+from shared.db.hot import HotQuery, hot_insert
 from shared.db.idempotency import KEEP
 from shared.errors import Conflict, DomainError, FieldError, InvalidParameter, Unprocessable
 
@@ -70,8 +70,8 @@ _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 
 @lru_cache
-def _stored(table: Table) -> Select[Any]:
-    return select(table).where(table.c.scope == bindparam("scope"))
+def _stored(table: Table) -> HotQuery:
+    return HotQuery(select(table).where(table.c.scope == bindparam("scope")))
 
 
 class IdempotentTransaction:
@@ -120,7 +120,7 @@ class IdempotentTransaction:
         lock = {"key": int(scope[:15], 16)}
         if tx.dialect == "postgresql" and not await tx.scalar(_TRY_LOCK, lock):
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
-        row = await tx.row(_stored(self._table), {"scope": scope})
+        row = await _stored(self._table).first_in(tx, {"scope": scope})
         if row is None:
             return
         if row["created_at"] < clock.now() - KEEP:

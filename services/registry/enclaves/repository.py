@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.enclaves.errors import CentreTaken, EnclaveExists, NetworkExists
 from services.registry.enclaves.models import enclaves, networks
 from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.hot import HotQuery
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
-from shared.db.visibility import Viewer, visible
+from shared.db.visibility import Viewer, seen_by, visible
 from shared.errors import Conflict
 
 
@@ -28,10 +29,17 @@ async def find(
     return await session.row(statement.with_for_update(key_share=True) if lock else statement)
 
 
+_HELD = select(enclaves).where(enclaves.c.id == bindparam("enclave_id")).with_for_update(read=True)
+_HELD_ANY = HotQuery(_HELD)
+_HELD_OWN = HotQuery(_HELD.where(seen_by(parties, enclaves.c.id, bindparam("organisation_id"))))
+
+
 async def find_held(tx: WriteSession, enclave_id: str, viewer: Viewer) -> Row | None:
     """Return one enclave the viewer may see; it stays as it is until the transaction ends."""
-    statement = select(enclaves).where(enclaves.c.id == enclave_id, visible(parties, enclaves.c.id, viewer))
-    return await tx.row(statement.with_for_update(read=True))
+    if viewer.sees_network:
+        return await _HELD_ANY.first_in(tx, {"enclave_id": enclave_id})
+    own = {"enclave_id": enclave_id, "organisation_id": viewer.organisation_id or ""}
+    return await _HELD_OWN.first_in(tx, own)
 
 
 async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
