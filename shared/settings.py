@@ -14,24 +14,42 @@ from sqlalchemy.engine import make_url
 class ServiceSettings(BaseSettings):
     """Frozen configuration of one service, read from environment variables with the service's prefix."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     environment: Literal["development", "test", "production"] = "development"
+    """What this process is for; `test` leaves the schema and the logging to the tests."""
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = 8100
+    """Port of the API."""
     metrics_port: int | None = None
+    """Port of Prometheus' figures; none without it."""
     database_url: str
+    """The store: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`."""
     database_pool_size: int = 32
+    """Connections to the store."""
     database_command_timeout_s: float = 5.0
+    """After how long a statement on PostgreSQL is given up."""
     sqlite_synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
+    """How SQLite writes; less than FULL loses acknowledged writes when the power fails."""
     secret: SecretStr | None = None
+    """Key of cursors and secrets; must be set on PostgreSQL, kept beside the file of SQLite otherwise."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severe log lines written."""
     run_workers: bool = True
+    """Whether this process also runs the background work of the service."""
     issuer: str = "http://127.0.0.1:8100"
+    """Who issues the tokens that are accepted: the registry's public URL."""
     audience: str = "feidi"
+    """Whom the tokens that are accepted are for."""
     max_body_bytes: int = 1_048_576
+    """The largest request body taken."""
     cors_origins: list[str] = []
+    """Origins whose pages may call the API, as a JSON list."""
     shutdown_grace_s: int = 25
+    """How long requests and background work may go on after SIGTERM."""
 
     @cached_property
     def secret_key(self) -> bytes:

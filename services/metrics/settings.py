@@ -14,9 +14,16 @@ class MetricsSettings(ServiceSettings):
     )
 
     database_url: str = "sqlite+aiosqlite:///.data/metrics.db"
+    """The store: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`."""
     port: int = 8102
+    """Port of the API."""
     registry_url: str = "http://127.0.0.1:8100"
+    """Where the registry is."""
     client_id: str | None = None
+    """The client as which this service signs in at the registry; without it the feed is not followed."""
     client_secret: SecretStr | None = None
+    """Its secret."""
     feed_page_size: int = 500
+    """Events read at once."""
     feed_wait_s: float = 10.0
+    """How long the registry may hold a question until there is something new."""

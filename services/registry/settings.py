@@ -14,10 +14,18 @@ class RegistrySettings(ServiceSettings):
     )
 
     database_url: str = "sqlite+aiosqlite:///.data/registry.db"
+    """The store: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`."""
     port: int = 8100
+    """Port of the API."""
     matching_url: str = "http://127.0.0.1:8101"
+    """Where matching is."""
     access_token_ttl_s: int = Field(default=900, ge=60, le=3600)
+    """How long a token is valid, 60 to 3600."""
     signing_key_max_age_days: int = Field(default=90, ge=1)
+    """After how many days tokens are signed with a new key."""
     bootstrap_client_id: str | None = None
+    """The first client of the network administration, made at the start."""
     bootstrap_client_secret: SecretStr | None = None
+    """Its secret, at least 32 characters."""
     service_clients: dict[str, SecretStr] = Field(default_factory=dict)
+    """The clients of the other services and their secrets, as a JSON object."""
