@@ -8,7 +8,6 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from shared.db.keyset import bad_parameter
 from shared.messaging.cursor import Cursor
 from shared.messaging.feed import Feed, FeedPage
 from shared.web.access import ReadAccess, Reads
@@ -72,11 +71,27 @@ def page_bytes(page: FeedPage) -> bytes:
     return b'{"items":[' + b",".join(page.events) + tail.encode() + end.encode()
 
 
+STREAM_PAGE = 500
+
 After = Annotated[
-    str, Query(max_length=200, description="A cursor, `earliest`, `latest` or an instant (RFC 3339).")
+    str,
+    Query(
+        max_length=200,
+        description="A cursor, `earliest`, `latest` or an instant (RFC 3339).",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_:+.-]*$"},
+    ),
 ]
-Types = Annotated[str | None, Query(max_length=2000, description="Event types, comma-separated; `prefix.*`.")]
-SubjectId = Annotated[str | None, Query(max_length=40, description="Only events of this record.")]
+Types = Annotated[
+    str | None,
+    Query(
+        max_length=2000,
+        pattern=r"^ *[a-z_.*]+ *(, *[a-z_.*]+ *)*$",
+        description="Event types, comma-separated; `prefix.*`.",
+    ),
+]
+SubjectId = Annotated[
+    str | None, Query(max_length=40, pattern="^[A-Za-z0-9_]*$", description="Only events of this record.")
+]
 Wait = Annotated[int, Query(ge=0, le=30, description="Seconds to wait for a new event.")]
 
 
@@ -105,18 +120,29 @@ def feed_router(feed: Feed, scope: str) -> APIRouter:
             return StreamingResponse(lines, media_type="application/jsonl")
         return Response(page_bytes(page), media_type="application/json")
 
-    @router.get(
-        "/stream", operation_id="streamEvents", response_class=EventSourceResponse, response_model=None
-    )
-    async def stream_events(
+    async def open_stream(
         access: Read,
         after: After = "latest",
         types: Types = None,
         last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> AsyncIterator[FeedPage]:
+        # The first page is read here because a refusal must be answered before the stream has begun.
+        names = _split(types)
+        first = await feed.page(access.principal, last_event_id or after, STREAM_PAGE, types=names)
+        return _pages_from(first, feed, access, names)
+
+    @router.get(
+        "/stream",
+        operation_id="streamEvents",
+        response_class=EventSourceResponse,
+        response_model=None,
+        responses=_EXPIRED,
+    )
+    async def stream_events(
+        pages: Annotated[AsyncIterator[FeedPage], Depends(open_stream)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Follow the log as server-sent events; a client that reconnects resumes by Last-Event-ID."""
-        start = last_event_id or after
-        async for page in feed.follow(access.principal, start, types=_split(types)):
+        async for page in pages:
             for event, position in zip(page.events, page.positions, strict=True):
                 cursor = str(Cursor(page.epoch, position))
                 yield ServerSentEvent(raw_data=event.decode(), event="event", id=cursor)
@@ -124,10 +150,21 @@ def feed_router(feed: Feed, scope: str) -> APIRouter:
     return router
 
 
-_JSON_LINES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Event"}}}},
+_EXPIRED: dict[int | str, dict[str, Any]] = {
     410: {"description": "The cursor has expired; `earliest` starts again"},
 }
+_JSON_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Event"}}}},
+    **_EXPIRED,
+}
+
+
+async def _pages_from(
+    first: FeedPage, feed: Feed, access: ReadAccess, types: list[str] | None
+) -> AsyncIterator[FeedPage]:
+    yield first
+    async for page in feed.follow(access.principal, first.next_cursor, types=types):
+        yield page
 
 
 async def _json_lines(
@@ -144,9 +181,4 @@ async def _json_lines(
 
 
 def _split(types: str | None) -> list[str] | None:
-    if types is None:
-        return None
-    names = [name.strip() for name in types.split(",")]
-    if any(not name for name in names):
-        raise bad_parameter("types", "invalid_value", "has an empty entry", "包含空项")
-    return names
+    return None if types is None else [name.strip() for name in types.split(",")]

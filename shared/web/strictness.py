@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -116,7 +117,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler with the checks."""
         handler = super().get_route_handler()
-        known = {field.alias for field in self.dependant.query_params}
+        known = _query_names(self.dependant)
         checks_query = not (self.openapi_extra or {}).get("x-list")
         takes_json = self.body_field is not None
         takes_form = takes_json and "form" in type(self.body_field.field_info).__name__.lower()  # type: ignore[union-attr]
@@ -133,6 +134,11 @@ class StrictRoute(APIRoute):
                 raise _with_suggestions(error, body_model) from None
 
         return strict
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*map(_query_names, dependant.dependencies))
 
 
 def _refuse_unknown(request: Request, known: set[str]) -> None:
