@@ -167,12 +167,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """Return the methods of all routes on this path; the router itself names only the first route's."""
+    """Return the methods of all routes on this path; the router itself names only the first route's.
+
+    The path of an action, ``/x/{id}:verb``, also looks like an item's: the longest literal end decides.
+    """
     path = request.scope["path"]
     routes = (route for route in request.app.router.routes if isinstance(route, Route))
-    return sorted(
-        {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
-    )
+    ends: dict[int, set[str]] = {}
+    for route in routes:
+        if route.path_regex.match(path):
+            ends.setdefault(len(route.path_format.rpartition("}")[2]), set()).update(route.methods or ())
+    return sorted(ends[max(ends)]) if ends else []
 
 
 def _respond(request: Request, error: DomainError) -> Response:
