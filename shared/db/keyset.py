@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,17 +18,27 @@ from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
 
 TOTAL_CEILING = 10_000
+MAX_TEXT = 200
+MAX_LIST = 4000
+"""Characters of one filter value, and of the values of one ``[in]``."""
+
+_DAY = r"\d{4}-\d\d-\d\d"
+_INSTANT = _DAY + r"[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)"
 Operator = Literal["eq", "in", "gte", "lte", "gt", "lt", "contains"]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One field a list may be filtered by: its type, its operators and the values an enum allows."""
+    """One field a list may be filtered by: its type, its operators and the values an enum allows.
+
+    ``schema`` is what the contract says of a text whose form the service itself checks.
+    """
 
     type: type = str
     operators: tuple[Operator, ...] = ("eq", "in")
     choices: tuple[str, ...] | None = None
     description: str = ""
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +161,9 @@ def _parse_condition(spec: ListSpec, name: str, value: str) -> Condition:
             name, "unknown_operator", "has an operator this field does not have", "不支持该运算符"
         )
     if operator == "in":
+        if len(value) > MAX_LIST:
+            raise bad_parameter(name, "invalid_value", "is too long", "过长")
         parts = value.split(",")
-        if len(parts) > 200:
-            raise bad_parameter(name, "invalid_value", "lists more than 200 values", "超过 200 个值")
         return Condition(base, "in", tuple(_value(name, part, rule) for part in parts))
     return Condition(base, operator, _value(name, value, rule))
 
@@ -163,11 +174,23 @@ def _value(name: str, text: str, rule: Filter) -> Any:
     return _convert(name, text, rule.type)
 
 
+def _written_as(form: str, text: str) -> str:
+    """Return the text; refuse what Python's own parsers would take beyond the contract's form."""
+    if not re.fullmatch(form, text, re.ASCII):
+        raise ValueError("another form")
+    return text
+
+
 def _parse_instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("no offset")
-    return instant.astimezone(UTC)
+    return datetime.fromisoformat(_written_as(_INSTANT, text).upper()).astimezone(UTC)
+
+
+def _parse_day(text: str) -> date:
+    return date.fromisoformat(_written_as(_DAY, text))
+
+
+def _parse_decimal(text: str) -> Decimal:
+    return Decimal(_written_as(r"-?\d{1,18}(\.\d{1,6})?", text))
 
 
 def _parse_flag(text: str) -> bool:
@@ -175,25 +198,23 @@ def _parse_flag(text: str) -> bool:
 
 
 def _parse_text(text: str) -> str:
-    if "\x00" in text or len(text) > 500:
+    if "\x00" in text or len(text) > MAX_TEXT:
         raise ValueError("unusable text")
     text.encode()
     return text
 
 
 def _parse_integer(text: str) -> int:
-    if len(text) > 18:
-        raise ValueError("too long")
-    return int(text)
+    return int(_written_as(r"-?\d{1,18}", text))
 
 
 _CONVERTERS: dict[type, Callable[[str], Any]] = {
     str: _parse_text,
     int: _parse_integer,
     bool: _parse_flag,
-    date: date.fromisoformat,
+    date: _parse_day,
     datetime: _parse_instant,
-    Decimal: Decimal,
+    Decimal: _parse_decimal,
 }
 
 

@@ -13,7 +13,7 @@ from shared.telemetry import REQUEST_SECONDS
 from shared.web.problems import error_from_status, problem_response
 
 MAX_HEADER_BYTES = 65_536
-MAX_TARGET_BYTES = 16_384
+MAX_TARGET_BYTES = 32_768
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,128}$")
 _TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _QUIET = frozenset({"/livez", "/readyz"})

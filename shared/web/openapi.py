@@ -8,8 +8,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from shared.db.keyset import Filter, ListSpec
+from shared.db.keyset import MAX_LIST, MAX_TEXT, Filter, ListSpec
 from shared.web.access import Reads, Writes
+from shared.web.openapi_inputs import complete_inputs
 
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 
@@ -65,6 +66,7 @@ _PHRASES = {
     410: "The cursor has expired",
     412: "The record has changed since it was read",
     413: "The body is too large",
+    414: "The address is longer than 32 KiB",
     415: "The body is not JSON",
     422: "The body is not valid",
     428: "A required precondition header is missing",
@@ -99,24 +101,28 @@ def _filter_parameters(name: str, rule: Filter) -> Iterator[dict[str, Any]]:
     for operator in rule.operators:
         alias = name if operator == "eq" else f"{name}[{operator}]"
         if operator == "in":
-            schema: dict[str, Any] = {"type": "string", "maxLength": 8000}
+            schema: dict[str, Any] = {"type": "string", "maxLength": MAX_LIST}
             if rule.choices:
                 options = "|".join(rule.choices)
                 schema["pattern"] = f"^({options})(,({options}))*$"
             elif rule.type is not str:
                 continue
+            else:
+                schema["pattern"] = rf"^[^,\u0000]{{0,{MAX_TEXT}}}(,[^,\u0000]{{0,{MAX_TEXT}}})*$"
         else:
             schema = _scalar_schema(rule)
         yield _query(alias, schema, rule.description or f"Filter by `{name}`.")
 
 
 def _scalar_schema(rule: Filter) -> dict[str, Any]:
+    if rule.schema is not None:
+        return dict(rule.schema)
     if rule.choices:
         return {"type": "string", "enum": list(rule.choices)}
     if rule.type.__name__ in ("date", "datetime"):
         return {"type": "string", "format": {"date": "date", "datetime": "date-time"}[rule.type.__name__]}
     if rule.type is str:
-        return {"type": "string", "maxLength": 500}
+        return {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
     return {"type": _JSON_TYPES[rule.type.__name__]}
 
 
@@ -162,6 +168,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             operation = document["paths"][route.path_format].get(method.lower())
             if operation is not None:
                 _complete(route, operation)
+    complete_inputs(document)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     app.openapi_schema = document
@@ -180,6 +187,8 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
         operation["security"] = []
     if "{" in route.path_format:
         statuses.add(404)
+    if operation.get("parameters"):
+        statuses.add(414)
     if operation.get("requestBody"):
         statuses |= {413, 415, 422}
     if isinstance(policy, Writes):

@@ -1,11 +1,12 @@
 """Profiles of home units on the wire: what a home unit takes, offers and weighs."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
 from shared.db.keyset import ListSpec
@@ -42,20 +43,30 @@ class PlantClass(StrEnum):
 IndustryKey = Annotated[
     str,
     Field(
-        pattern=r"^([A-T]|\d{2,4}|[a-z][a-z_]{1,59})$",
+        pattern=r"^([A-T]|[0-9]{2,4}|[a-z][a-z_]{1,59})$",
         description="GB/T 4754-2017 section, division, group or class, or a strategic emerging industry.",
         examples=["2710", "biotechnology"],
     ),
 ]
 IndustryKeys = Annotated[list[IndustryKey], Field(max_length=200)]
+_CAP = r"[0-9]{1,13}(\.[0-9]{1,2})?"
 SpaceM2 = Annotated[float, Field(ge=0, le=1e8)]
+
+
+def _plain_amount(value: object) -> object:
+    if isinstance(value, bool | float) or (isinstance(value, str) and not re.fullmatch(_CAP, value)):
+        raise ValueError("is not an amount as text or whole number")
+    return value
+
+
 CapCny = Annotated[
     Decimal,
+    BeforeValidator(_plain_amount),
     Field(ge=0, le=10**13, max_digits=16, decimal_places=2),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^\d{1,13}(\.\d{1,2})?$"},
+                {"type": "string", "pattern": f"^{_CAP}$"},
                 {"type": "integer", "minimum": 0, "maximum": 10**13},
             ],
             "examples": ["5000000.00"],

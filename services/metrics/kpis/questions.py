@@ -24,7 +24,9 @@ DIMENSIONS = {
     "siting_pattern": Filter(choices=("intra_cluster", "inter_cluster")),
     "section": Filter(choices=tuple("ABCDEFGHIJKLMNOPQRST"), description="Section of GB/T 4754."),
     "industry": Filter(
-        operators=("eq",), description="Industry code of GB/T 4754: 2 to 4 digits, as a prefix."
+        operators=("eq",),
+        description="Industry code of GB/T 4754: 2 to 4 digits, as a prefix.",
+        schema={"type": "string", "pattern": "^[0-9]{2,4}$"},
     ),
     "strategic_field": Filter(description="Strategic emerging industry."),
     "cohort": Filter(int, ("eq",), description="Civil year of admission."),
@@ -33,12 +35,17 @@ GROUPINGS = tuple(name for name in DIMENSIONS if name != "industry")
 MONTHS = ("24", "36")
 TIERS = ("registered", "started", "producing")
 
+_INSTANT_SCHEMA = {"type": "string", "format": "date-time"}
 _TIMES = {
     "as_of": Filter(
-        operators=("eq",), description="What was true then: a date in China (its end) or an instant. Today."
+        operators=("eq",),
+        description="What was true then: a date in China (its end) or an instant. Today.",
+        schema={"anyOf": [{"type": "string", "format": "date"}, _INSTANT_SCHEMA]},
     ),
     "known_at": Filter(
-        operators=("eq",), description="What was known then: an instant. Everything known now."
+        operators=("eq",),
+        description="What was known then: an instant. Everything known now.",
+        schema=_INSTANT_SCHEMA,
     ),
 }
 _LANDING = {

@@ -1,37 +1,24 @@
 """Agreements on the wire."""
 
-import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
 from services.registry.agreements.terms import AgreementKind
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
-from shared.types import Amount, Count, ExternalId, Id, Input, Instant, Name, Output
+from shared.types import Amount, Count, ExternalId, Id, Input, Instant, Name, Output, decimal_text
 
 _SHARE = r"^(0(\.[0-9]{1,8})?|1(\.0{1,8})?)$"
 _FIGURE = r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$"
 
 
-def _decimal_text(pattern: str, example: str) -> Any:
-    """Return the markers of a decimal that travels as text, so that no digit is lost on the way."""
-
-    def check(value: object) -> object:
-        if isinstance(value, Decimal) or (isinstance(value, str) and re.fullmatch(pattern[1:-1], value)):
-            return value
-        raise ValueError("is not a decimal text of this form")
-
-    schema = {"type": "string", "pattern": pattern, "examples": [example]}
-    return BeforeValidator(check), WithJsonSchema(schema)
-
-
-Share = Annotated[Decimal, *_decimal_text(_SHARE, "0.35")]
+Share = Annotated[Decimal, *decimal_text(_SHARE, "0.35")]
 """A part of one, exact to eight decimals."""
 
-Figure = Annotated[Decimal, *_decimal_text(_FIGURE, "21000")]
+Figure = Annotated[Decimal, *decimal_text(_FIGURE, "21000")]
 """A figure of any unit, as its source states it."""
 
 

@@ -13,7 +13,7 @@ from shared.messaging.outbox import EventType
 from shared.types import Adcode, Amount, Area, Count, ExternalId, Id, Input, Instant, Name, Output, Text
 
 IndustryCode = Annotated[
-    str, Field(pattern=r"^([A-T]|\d{2,4})$", description="GB/T 4754-2017", examples=["2710"])
+    str, Field(pattern=r"^([A-T]|[0-9]{2,4})$", description="GB/T 4754-2017", examples=["2710"])
 ]
 StrategicField = Annotated[str, Field(pattern=r"^[a-z_]{1,60}$", examples=["biotechnology"])]
 IndustryCodes = Annotated[list[IndustryCode], Field(max_length=20)]

@@ -1,6 +1,5 @@
 """HTTP of residencies and of the occupancy of enclaves."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -16,6 +15,7 @@ from services.registry.residencies.schemas import (
 )
 from shared import clock
 from shared.db.keyset import bad_parameter
+from shared.types import Day
 from shared.web.access import ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
@@ -109,15 +109,15 @@ async def move_residency(residency_id: str, body: ResidencyTransition, access: C
 async def get_enclave_occupancy(
     enclave_id: str,
     access: Read,
-    from_on: Annotated[date | None, Query(alias="from", description="First day; today if not given.")] = None,
-    to_on: Annotated[date | None, Query(alias="to", description="Last day; the first if not given.")] = None,
+    from_on: Annotated[Day | None, Query(alias="from", description="First day; today if not given.")] = None,
+    to_on: Annotated[Day | None, Query(alias="to", description="Last day; the first if not given.")] = None,
 ) -> Response:
     """Read the seats and the area held by day, for at most 366 days."""
     first = from_on or clock.today()
     last = to_on or first
     if not 0 <= (last - first).days < MAX_DAYS:
         raise bad_parameter(
-            "to", "invalid_value", "must be 0 to 365 days after `from`", "应在起始日之后 365 天以内"
+            "to", "invalid_period", "must be 0 to 365 days after `from`", "应在起始日之后 365 天以内"
         )
     async with access.session() as session:
         record = await service.read_occupancy(session, access.principal, enclave_id, first, last)
