@@ -1,7 +1,9 @@
 """`./dev bench [NAMES] [--quick] [--json FILE] [--docs]`."""
 
 import argparse
+import asyncio
 import importlib
+import signal
 import sys
 import tempfile
 import time
@@ -42,7 +44,11 @@ async def measure(asked: argparse.Namespace, directory: Path) -> report.Document
     run = Run(QUICK if asked.quick else FULL, directory, signer, Stores(directory, signer))
     if asked.database:
         run.databases = (asked.database,)
-    seconds = {}
+    seconds: dict[str, float] = {}
+
+    def so_far() -> report.Document:
+        return report.document(run.figures, seconds, quick=asked.quick)
+
     try:
         for name in asked.names or BENCHMARKS:
             print(f"{name} ...", flush=True)
@@ -50,13 +56,19 @@ async def measure(asked: argparse.Namespace, directory: Path) -> report.Document
             await importlib.import_module(f"benchmarks.{BENCHMARKS[name]}").run(run)
             seconds[name] = round(time.monotonic() - started, 1)
             report.print_figures(run.figures[seen:])
+            if asked.json:
+                await asyncio.to_thread(asked.json.write_text, report.to_json(so_far()))
     finally:
         run.stores.close()
-    return report.document(run.figures, seconds, quick=asked.quick)
+    if run.left_out:
+        print("left out for want of time: " + "; ".join(run.left_out), flush=True)
+    return so_far()
 
 
 def main() -> int:
     asked = parse(sys.argv[1:])
+    # So that everything is cleared away however the run ends.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with tempfile.TemporaryDirectory(prefix="feidi-bench-") as name:
         directory = Path(name)
         # The services log each request; the lines go where they cost what they cost and are not read.
@@ -67,8 +79,6 @@ def main() -> int:
         finally:
             sys.stderr = sys.__stderr__
     report.print_machine(document)
-    if asked.json:
-        asked.json.write_text(report.to_json(document))
     if asked.docs:
         docs.write([document])
     return 1 if any(figure.failures for figure in document.figures) else 0

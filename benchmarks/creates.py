@@ -29,7 +29,7 @@ def calls(store: Store, headers: dict[str, str]) -> Callable[[int], Call]:
 
 
 async def run(run: Run) -> None:
-    for database in run.databases:
+    for database in run.in_time("create", run.databases):
         store = await run.stores.registry(database, SIZE)
         with run.stores.copy(store, "create_own") as own, run.stores.copy(store, "create_floor") as floor:
             await in_process(run, own, floor)

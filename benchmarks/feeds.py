@@ -22,7 +22,7 @@ PAGE = 1_000
 
 async def run(run: Run) -> None:
     size = run.effort.sizes[1]
-    for database in run.databases:
+    for database in run.in_time("feed", run.databases):
         store = await run.stores.registry(database, 10_000)
         with run.stores.copy(store, "feed") as copy:
             epoch = await prepare(run, copy.url, size)

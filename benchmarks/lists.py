@@ -19,11 +19,12 @@ DEPTH = 0.9
 
 
 async def run(run: Run) -> None:
-    for database in run.databases:
-        for size in run.effort.sizes:
+    for database in run.in_time("list", run.databases):
+        for size in run.in_time(f"list, {database}", run.effort.sizes):
             store = await run.stores.registry(database, size)
             await in_process(run, store)
-        await over_http(run, store)
+            if size != run.effort.sizes[0]:
+                await over_http(run, store)
 
 
 def page(headers: dict[str, str], query: str = "") -> Call:

@@ -22,11 +22,11 @@ def own_call(store: Store, headers: dict[str, str], number: int) -> Call:
 
 
 async def run(run: Run) -> None:
-    for database in run.databases:
+    for database in run.in_time("get", run.databases):
         store = await run.stores.registry(database, SIZE)
         await in_process(run, store)
         await over_http(run, store)
-        for size in run.effort.sizes:
+        for size in run.in_time(f"get, {database}", run.effort.sizes):
             if size != SIZE:
                 await in_process(run, await run.stores.registry(database, size))
 

@@ -39,7 +39,7 @@ WORDS = ("高端医疗器械", "新能源汽车", "集成电路", "生物医药"
 
 
 async def run(run: Run) -> None:
-    for database in run.databases:
+    for database in run.in_time("recommend", run.databases):
         for size in SIZES:
             url = run.stores.empty(database, f"matching_{size}", tables.metadata.create_all)
             await fill(run, url, size)
@@ -61,8 +61,7 @@ async def fill(run: Run, url: str, size: int) -> None:
         registry.tell("project.created", {**told, "industry_codes": industries, "summary": summary})
     app = targets.matching(run.config(url, workers=False, synchronous="OFF"))
     async with inprocess.lifespan(app), app.state.service.database.write() as tx:
-        for event in registry.events:
-            await directory.apply_event(tx, Event.parse(event), on_revocation=lambda *_: None)
+        await directory.apply_events(tx, [Event.parse(event) for event in registry.events])
         for unit in units:
             offer = profile(chance)
             await profiles.put_profile(tx, SYSTEM, unit["id"], offer, expected_version=None, only_new=False)

@@ -63,11 +63,11 @@ WHERE admitted.day + {1} <= {0}
 
 
 async def run(run: Run) -> None:
-    for database in run.databases:
+    for database in run.in_time("yardsticks", run.databases):
         url = run.stores.empty(database, "metrics_told", tables.metadata.create_all)
         await tell(run, url)
         told, largest = Store(database, url, TOLD, "", ""), run.effort.facts[-1]
-        for size in run.effort.facts:
+        for size in run.in_time(f"yardsticks, {database}", run.effort.facts):
             with run.stores.copy(told, f"metrics_{size}") as copy:
                 await asyncio.to_thread(multiply, copy.url, size // TOLD)
                 await in_process(run, copy.url, database, size)
