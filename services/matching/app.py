@@ -91,7 +91,7 @@ def _consumer(
         database,
         messaging,
         source,
-        partial(directory.apply_event, on_revocation=revocations.note),
+        partial(directory.apply_events, on_revocation=revocations.note),
         directory.reset,
         page_size=settings.feed_page_size,
         wait_s=settings.feed_wait_s,

@@ -73,7 +73,7 @@ def follow(database: Database, settings: MetricsSettings, source: FeedSource) ->
         database,
         messaging,
         source,
-        rollup.apply_event,
+        rollup.apply_events,
         rollup.reset,
         page_size=settings.feed_page_size,
         wait_s=settings.feed_wait_s,

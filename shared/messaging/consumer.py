@@ -1,7 +1,8 @@
 """Following another service's feed: every event takes effect exactly once.
 
-The cursor moves in the transaction of the effects. A page is applied as one transaction; if an event cannot
-be applied at all, it becomes a dead letter, and of what follows only its subject's events wait behind it.
+The cursor moves in the transaction of the effects. A page is applied at once, in one transaction. When that
+fails for good, it is applied again event by event: one that cannot be applied at all becomes a dead letter,
+and of what follows only its subject's events wait behind it.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from shared.messaging.pause import backoff_s, pause
 from shared.messaging.received import Event, FeedSource, FetchedPage
 from shared.messaging.tables import MessagingTables
 
-Apply = Callable[[WriteSession, Event], Awaitable[None]]
+Apply = Callable[[WriteSession, Sequence[Event]], Awaitable[None]]
 Reset = Callable[[WriteSession], Awaitable[None]]
 
 _IDLE_PAUSE_S = 0.05
@@ -60,8 +61,8 @@ class _Superseded(Exception):
 class FeedConsumer:
     """Applies the events of one feed to one store.
 
-    ``apply`` gets each event once, in order per subject, inside the transaction that moves the cursor; it may
-    only write through that session. ``reset`` empties what ``apply`` built: it runs when the feed begins a
+    ``apply`` gets each event once, in order per subject, a page or a single one at a time, inside the
+    transaction that moves the cursor; it may only write through that session. ``reset`` empties what ``apply`` built: it runs when the feed begins a
     new epoch, and the feed is then read again from its start. Any number of processes may run the same
     consumer; one at a time moves the cursor.
     """
@@ -182,21 +183,24 @@ class FeedConsumer:
         async with self._database.write() as tx:
             await self._move_cursor(tx, page, state)
             waiting = await self._waiting_subjects(tx, page.events)
+            passing = []
             for raw in page.events:
                 subject, sequence = raw["subject"]["id"], raw["sequence"]
                 if subject in waiting:
                     await self._bury(tx, raw, f"waits behind event {waiting[subject]}")
                 elif not one_by_one:
-                    await self._apply(tx, Event.parse(raw))
+                    passing.append(Event.parse(raw))
                 elif reason := await self._try(tx, raw):
                     waiting[subject] = sequence
                     await self._bury(tx, raw, reason)
+            if passing:
+                await self._apply(tx, passing)
 
     async def _try(self, tx: WriteSession, raw: Mapping[str, Any]) -> str | None:
         """Apply one event by itself; return why it can never be applied, or None when it was."""
         try:
             async with tx.savepoint():
-                await self._apply(tx, Event.parse(raw))
+                await self._apply(tx, [Event.parse(raw)])
         except Exception as error:
             if not is_permanent(error):
                 raise

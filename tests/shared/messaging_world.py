@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +133,18 @@ class World:
 
     def consumer(self, source: FeedSource | None = None, **options: Any) -> FeedConsumer:
         chosen = source or LocalFeedSource(self.feed, SYSTEM)
-        settings = {"apply": record_effect, "reset": forget_effects, "wait_s": 0, **options}
+        settings = {"apply": record_effects, "reset": forget_effects, "wait_s": 0, **options}
         return FeedConsumer("follower", self.database, tables, chosen, **settings)
 
 
 async def record_effect(tx: WriteSession, event: Event) -> None:
     effect = {"sequence": event.sequence, "subject_id": event.subject_id, "version": event.subject_version}
     await tx.execute(insert(effects), effect)
+
+
+async def record_effects(tx: WriteSession, events: Sequence[Event]) -> None:
+    for event in events:
+        await record_effect(tx, event)
 
 
 async def forget_effects(tx: WriteSession) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from shared.db.engine import Database, WriteSession
 from shared.errors import Conflict, CursorExpired, Unavailable
 from shared.identity import SYSTEM
 from shared.messaging import consumer as consumer_module
-from shared.messaging.consumer import FeedConsumer, Lag, lag
+from shared.messaging.consumer import Apply, FeedConsumer, Lag, lag
 from shared.messaging.failures import is_permanent
 from shared.messaging.received import Event, FetchedPage, HttpFeedSource, LocalFeedSource
 from shared.messaging.sequencer import start_new_epoch
@@ -77,13 +77,21 @@ async def consume(consumer: FeedConsumer) -> int:
     return total
 
 
+def each(apply: Callable[[WriteSession, Event], Awaitable[None]]) -> Apply:
+    async def apply_each(tx: WriteSession, events: Sequence[Event]) -> None:
+        for event in events:
+            await apply(tx, event)
+
+    return apply_each
+
+
 def refusing(*sequences: int, error: Exception) -> Any:
     async def apply(tx: WriteSession, event: Event) -> None:
         await record_effect(tx, event)
         if event.sequence in sequences:
             raise error
 
-    return apply
+    return each(apply)
 
 
 async def test_events_take_effect_once_and_in_order(world: World) -> None:
@@ -100,8 +108,8 @@ async def test_what_an_event_says(world: World) -> None:
     await world.happen("t1")
     received: list[Event] = []
 
-    async def keep(_: WriteSession, event: Event) -> None:
-        received.append(event)
+    async def keep(_: WriteSession, events: Sequence[Event]) -> None:
+        received.extend(events)
 
     await world.consumer(apply=keep).run_once()
     (event,) = received
@@ -199,7 +207,7 @@ async def test_a_constraint_of_the_store_makes_a_dead_letter_too(world: World) -
         if event.subject_id == "t2":
             await tx.execute(insert(things), {"id": "t1", "version": 1})
 
-    await consume(world.consumer(apply=apply))
+    await consume(world.consumer(apply=each(apply)))
     assert [sequence for sequence, _, _ in await world.effects()] == [1, 3]
     assert [letter[:2] for letter in await dead_letters(world)] == [(2, "t2")]
 
@@ -246,10 +254,10 @@ async def test_a_transient_error_stops_the_page_and_leaves_nothing(world: World,
 
     async def apply(tx: WriteSession, event: Event) -> None:
         tried.append(event.sequence)
-        await refusing(2, error=error)(tx, event)
+        await refusing(2, error=error)(tx, [event])
 
     with pytest.raises(type(error)):
-        await world.consumer(apply=apply).run_once()
+        await world.consumer(apply=each(apply)).run_once()
     assert tried == [1, 2]
     assert await world.effects() == []
     assert await dead_letters(world) == []
@@ -263,7 +271,7 @@ async def test_a_transient_error_beside_a_permanent_one_is_tried_again(world: Wo
         raise ValueError("no") if event.sequence == 1 else OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        await world.consumer(apply=apply).run_once()
+        await world.consumer(apply=each(apply)).run_once()
     assert await dead_letters(world) == []
 
 
@@ -331,6 +339,26 @@ async def test_a_feed_that_refuses_even_its_start_is_an_error(world: World) -> N
 
     with pytest.raises(CursorExpired):
         await world.consumer(Broken()).run_once()
+
+
+async def test_a_page_is_applied_at_once_and_by_single_events_only_when_it_fails(world: World) -> None:
+    await world.happen("t1", "t2", "t3")
+    calls: list[list[int]] = []
+
+    async def apply(tx: WriteSession, events: Sequence[Event]) -> None:
+        calls.append([event.sequence for event in events])
+        await refusing(5, error=ValueError("no"))(tx, events)
+
+    consumer = world.consumer(apply=apply)
+    await consumer.run_once()
+    assert calls == [[1, 2, 3]]
+    await world.happen("t1", "t2", "t3")
+    await consumer.run_once()
+    assert calls[1:] == [[4, 5, 6], [4], [5], [6]]
+    assert [sequence for sequence, _, _ in await world.effects()] == [1, 2, 3, 4, 6]
+    await world.happen("t1", "t2")
+    await consumer.run_once()
+    assert calls[5:] == [[7]]
 
 
 async def test_two_processes_with_one_name_apply_each_event_once(world: World) -> None:
@@ -401,7 +429,7 @@ async def test_running_follows_until_stopped(world: World, monkeypatch: pytest.M
             done.set()
 
     await world.happen("t1", "t2")
-    consumer = world.consumer(apply=apply, wait_s=30)
+    consumer = world.consumer(apply=each(apply), wait_s=30)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         group.create_task(consumer.run(stop))
         await world.happen("t3", "t4")
@@ -435,7 +463,7 @@ async def test_starting_tries_dead_letters_once_more(world: World) -> None:
         stop.set()
 
     async with asyncio.timeout(20):
-        await world.consumer(apply=apply).run(stop)
+        await world.consumer(apply=each(apply)).run(stop)
     assert [sequence for sequence, _, _ in await world.effects()] == [1]
     assert await dead_letters(world) == []
 

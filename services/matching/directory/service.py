@@ -1,6 +1,6 @@
 """Use cases of the directory: apply the registry's events, and tell what changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -48,8 +48,15 @@ async def touch(tx: WriteSession) -> int:
     return revision
 
 
-async def apply_event(tx: WriteSession, event: Event, on_revocation: OnRevocation | None = None) -> None:
-    """Take one event of the registry into the directory; an older version changes nothing."""
+async def apply_events(
+    tx: WriteSession, events: Sequence[Event], on_revocation: OnRevocation | None = None
+) -> None:
+    """Take events of the registry into the directory; an older version changes nothing."""
+    for event in events:
+        await _apply_event(tx, event, on_revocation)
+
+
+async def _apply_event(tx: WriteSession, event: Event, on_revocation: OnRevocation | None) -> None:
     record = event.object
     if event.subject_type == "organisation":
         await _take_organisation(tx, record)

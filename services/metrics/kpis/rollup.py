@@ -28,8 +28,13 @@ Cells = dict[Key, list[int]]
 _CHUNK = 500
 
 
-async def apply_event(tx: WriteSession, event: Event) -> None:
-    """Take one event into the ledger and its effect into the rollup."""
+async def apply_events(tx: WriteSession, events: Sequence[Event]) -> None:
+    """Take events into the ledger and their effect into the rollup."""
+    for event in events:
+        await _apply_event(tx, event)
+
+
+async def _apply_event(tx: WriteSession, event: Event) -> None:
     kind = event.type.partition(".")[0]
     if kind == "enclave":
         await _apply_to_enclave(tx, event)
