@@ -20,6 +20,7 @@ from shared.web.health import HealthProbe, LagReader, health_router
 from shared.web.idempotency import Replayed
 from shared.web.middleware import RequestMiddleware
 from shared.web.openapi import api_routes, build_openapi, policies_of
+from shared.web.problem_routes import problem_router
 from shared.web.problems import install_problem_handlers
 from shared.web.state import ServiceState
 
@@ -79,6 +80,7 @@ def create_service(parts: ServiceParts) -> FastAPI:
     app.state.probe = HealthProbe(state.database, parts.read_lag)
     for router in (
         *parts.routers,
+        problem_router(),
         health_router(state.name, VERSION),
         docs_router(parts.title),
         _contract_router(),

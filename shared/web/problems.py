@@ -14,10 +14,13 @@ from shared.errors import DomainError, FieldError
 
 PROBLEM_TYPE = "application/problem+json"
 
-_STATUS_CODES = {
+MAX_INSTANCE = 300
+
+STATUS_PROBLEMS = {
     400: ("bad_request", "Bad request", "请求有误"),
     404: ("not_found", "Not found", "未找到"),
     405: ("method_not_allowed", "Method not allowed", "不支持该方法"),
+    408: ("request_timeout", "The request did not arrive in time", "请求未及时到达"),
     413: ("body_too_large", "The body is too large", "请求体过大"),
     414: ("uri_too_long", "The address is too long", "地址过长"),
     415: ("unsupported_media_type", "Unsupported media type", "不支持的内容类型"),
@@ -57,7 +60,7 @@ def problem_document(error: DomainError, *, instance: str, language: str) -> dic
         "title": title,
         "status": error.status,
         "detail": (error.detail_zh if chinese else error.detail_en) or title,
-        "instance": instance,
+        "instance": instance[:MAX_INSTANCE],
         "code": error.code,
         "request_id": context.request_id if context else "",
         "errors": [_field_error(entry, chinese) for entry in error.errors],
@@ -89,7 +92,7 @@ def problem_response(error: DomainError, *, instance: str, accept_language: str 
 def error_from_status(status: int, headers: dict[str, str] | None = None) -> DomainError:
     """Return the error that stands for a bare HTTP status."""
     phrase = HTTPStatus(status).phrase
-    code, title_en, title_zh = _STATUS_CODES.get(status, (f"http_{status}", phrase, phrase))
+    code, title_en, title_zh = STATUS_PROBLEMS.get(status, (f"http_{status}", phrase, phrase))
     kind = type(
         "StatusError",
         (DomainError,),
