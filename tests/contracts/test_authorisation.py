@@ -267,10 +267,9 @@ async def test_what_hides_something_from_an_outsider_shows_it_to_a_party(world: 
 
 @pytest.mark.parametrize("outsider", ["foreign", "sibling"])
 async def test_the_stream_of_an_outsider_holds_its_own_records_only(world: World, outsider: str) -> None:
-    own = world.outsiders[outsider]
-    has_events = {"registry": ("foreign", "sibling"), "matching": ("foreign",), "metrics": ()}
-    until = {str(own)} if outsider in has_events[world.service.name] else set()
-    assert not leaked(world, await stream(world, world.token(own), until))
+    until = {marker for name, marker in world.markers.items() if name == outsider}
+    token = world.token(world.outsiders[outsider])
+    assert not leaked(world, await stream(world, token, until))
 
 
 async def stream(world: World, token: str, until: Collection[str]) -> str:

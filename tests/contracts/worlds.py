@@ -72,7 +72,8 @@ class World:
     """``ids`` fill the paths and ``bodies`` the requests; nothing in ``secrets`` is for an outsider.
 
     ``party`` may do everything, except where ``parties`` names another; ``outsiders`` are organisations with
-    records of their own and no part in ours; ``onlookers`` are parties who read and do not decide.
+    records of their own, the last of which ``markers`` tell, and no part in ours; ``onlookers`` are parties
+    who read and do not decide.
     """
 
     service: ServiceUnderTest
@@ -81,6 +82,7 @@ class World:
     secrets: frozenset[str]
     party: str
     outsiders: Mapping[str, str | None]
+    markers: Mapping[str, str] = field(default_factory=dict)
     onlookers: tuple[str, ...] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
     queries: Mapping[str, str] = field(default_factory=dict)

@@ -36,6 +36,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset({ours["id"], ours["title"], "7654321"}),
         party=home,
+        markers={"foreign": other},
         outsiders={
             "foreign": other,
             "sibling": identifier("org", "同城运营商"),

@@ -8,6 +8,7 @@ from tests.registry.project_world import World as Parties
 from tests.registry.project_world import build_world, make
 from tests.support.services import ServiceUnderTest
 
+ELSEWHERE = "别家飞地"
 PLACE = {"function": "rnd", "adcode": "310112", "starts_on": "2026-03-01"}
 
 
@@ -40,6 +41,7 @@ async def build(service: ServiceUnderTest) -> World:
             "updateEnclave": parties.home_unit_id,
         },
         outsiders=outsiders,
+        markers=dict.fromkeys(("foreign", "sibling"), ELSEWHERE),
         onlookers=(parties.park_id, proposed_to),
     )
 
@@ -149,6 +151,6 @@ async def _outsiders(parties: Parties) -> dict[str, str | None]:
         (rival, {"home_unit_id": home_id, "operator_id": rival, "host_adcode": "310112"}),
     ):
         client = parties.registry.as_org(organisation_id)
-        made = await make(client, "/v1/enclaves", {"name": "别家飞地", **enclave})
+        made = await make(client, "/v1/enclaves", {"name": ELSEWHERE, **enclave})
         await make(client, "/v1/projects", parties.lead(enclave_id=made["id"], team_name=organisation_id))
     return {"foreign": parties.stranger_id, "sibling": rival, "without organisation": None}
