@@ -235,3 +235,16 @@ async def test_who_may_see_and_move_a_residency(world: World, registry: ServiceU
     assert refusal(answer) == (409, "unknown_evidence")
     listed = await client.get(f"/v1/residencies?state=approved&ends_on[gte]={TODAY}")
     assert [item["id"] for item in listed.json()["items"]] == [residency["id"]]
+
+
+async def test_a_home_unit_that_is_only_shown_a_project_leaves_its_space_alone(world: World) -> None:
+    project = await world.create_project()
+    stay = await apply(world, project["id"])
+    shown = {"home_unit_ids": [world.stranger_id]}
+    await make(world.operator, f"/v1/projects/{project['id']}:propose", shown, version=1)
+    url, match = f"/v1/residencies/{stay['id']}", {"if-match": '"1"'}
+    assert (await world.stranger.get(url)).status_code == 200
+    more = await world.stranger.patch(url, json={"seats": 9}, headers=match)
+    gone = await world.stranger.post(f"{url}/transitions", json={"to": "left"}, headers=match)
+    assert [refusal(more), refusal(gone)] == [(403, "insufficient_scope")] * 2
+    assert (await world.park.patch(url, json={"seats": 5}, headers=match)).status_code == 200
