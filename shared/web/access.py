@@ -45,7 +45,8 @@ class ReadAccess(Access):
     def list_query(self, spec: ListSpec) -> ListQuery:
         """Parse this request's query parameters against the list's specification."""
         caller = self.principal.organisation_id or self.principal.id
-        return parse_list_query(spec, self.request.query_params.multi_items(), caller)
+        asked = f"{self.request.url.path} {caller}"
+        return parse_list_query(spec, self.request.query_params.multi_items(), asked)
 
     def item(self, record: BaseModel, version: int | None = None) -> Response:
         """Answer one record, or 304 when the caller already has this version."""

@@ -72,7 +72,6 @@ def create_service(parts: ServiceParts) -> FastAPI:
         openapi_url=None,
         openapi_tags=parts.tags or None,
         redirect_slashes=False,
-        max_body_size=state.settings.max_body_bytes,
         telemetry=telemetry_config(),
         lifespan=_lifespan(parts),
     )
@@ -97,7 +96,7 @@ def create_service(parts: ServiceParts) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["ETag", "Location", "Link", "X-Request-Id", "Idempotency-Replayed"],
         )
-    app.add_middleware(RequestMiddleware)
+    app.add_middleware(RequestMiddleware, max_body_bytes=state.settings.max_body_bytes)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     _require_policies(app)
     return app

@@ -8,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from shared.db.keyset import MAX_LIST, MAX_TEXT, Filter, ListSpec
+from shared.db.keyset import MAX_INTEGER, MAX_LIST, MAX_TEXT, Filter, ListSpec
 from shared.web.access import Reads, Writes
 from shared.web.openapi_inputs import complete_inputs
 
@@ -123,7 +123,8 @@ def _scalar_schema(rule: Filter) -> dict[str, Any]:
         return {"type": "string", "format": {"date": "date", "datetime": "date-time"}[rule.type.__name__]}
     if rule.type is str:
         return {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
-    return {"type": _JSON_TYPES[rule.type.__name__]}
+    schema: dict[str, Any] = {"type": _JSON_TYPES[rule.type.__name__]}
+    return {**schema, "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER} if rule.type is int else schema
 
 
 def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:

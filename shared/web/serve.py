@@ -4,6 +4,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.settings import ServiceSettings
+from shared.web.protocol import BoundedProtocol
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
@@ -17,5 +18,6 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
-        h11_max_incomplete_event_size=65_536,
+        http=BoundedProtocol,
+        ws="none",
     )

@@ -15,6 +15,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.routing import Match
+from starlette.types import Scope
 
 from shared.db.keyset import bad_parameter
 from shared.errors import Unprocessable
@@ -113,6 +115,15 @@ class StrictRoute(APIRoute):
     """A route that refuses unknown query parameters, wrong content types and loose JSON."""
 
     open_query: ClassVar[str] = "x-open-query"
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match, unless a colon would become part of an identifier: it begins the name of an action."""
+        match, found = super().matches(scope)
+        if match is not Match.NONE and ":" in scope["path"]:
+            values = found.get("path_params", {}).values()
+            if any(isinstance(value, str) and ":" in value for value in values):
+                return Match.NONE, {}
+        return match, found
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler with the checks."""

@@ -1,5 +1,7 @@
 """The list that the ``type`` of every problem document refers to."""
 
+from collections.abc import AsyncIterator
+
 from tests.support.services import ServiceUnderTest
 
 
@@ -20,3 +22,20 @@ async def test_the_type_of_a_refusal_is_in_the_list(registry: ServiceUnderTest) 
         assert kind["status"] == refusal.status_code
         assert kind["title_zh"]
         assert kind["title_en"]
+
+
+async def test_a_body_that_is_too_large_is_a_problem_whether_it_says_so_or_not(
+    registry: ServiceUnderTest,
+) -> None:
+    admin = registry.as_admin()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 65_536
+
+    for body in (b" " * 2_000_000, pieces()):
+        refused = await admin.post(
+            "/v1/organisations", content=body, headers={"content-type": "application/json"}
+        )
+        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+        assert refused.headers["x-request-id"] == refused.json()["request_id"]
