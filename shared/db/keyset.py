@@ -18,6 +18,7 @@ from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
 
 TOTAL_CEILING = 10_000
+MAX_INTEGER = 10**18 - 1
 MAX_TEXT = 200
 MAX_LIST = 4000
 """Characters of one filter value, and of the values of one ``[in]``."""
