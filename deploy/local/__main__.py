@@ -2,18 +2,24 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 from deploy.local import LocalStack, StackError, StackInterruptedError
+from deploy.local.credentials import ADMINISTRATION, credential_environment
 from deploy.local.services import PORT_BASE, SERVICES
 
 
 async def run(options: argparse.Namespace) -> None:
     database_urls = {name: url for name in SERVICES if (url := getattr(options, f"{name}_database_url"))}
-    async with LocalStack(options.port_base, options.data_dir, database_urls) as stack:
+    given = credential_environment(options.data_dir)
+    environment = {name: value for name, value in given.items() if name not in os.environ}
+    stack = LocalStack(options.port_base, options.data_dir, database_urls, environment=environment)
+    async with stack:
         for name, url in stack.urls.items():
             print(f"{name:<8} {url}  {url}/docs", flush=True)
+        print(f"client   {ADMINISTRATION}, its secret is in {options.data_dir}/credentials.json", flush=True)
         print("Ctrl-C ends them.", flush=True)
         await stack.wait()
 

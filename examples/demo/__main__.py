@@ -12,13 +12,14 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.local import LocalStack, StackError, StackInterruptedError
+from deploy.local.credentials import ADMINISTRATION, kept_credentials
 from deploy.local.services import PORT_BASE, SERVICES
 from examples.demo import admission, epilogue, growth, prologue
 from examples.demo.cast import Cast
 from examples.demo.checks import Checks
 from examples.demo.client import Client, UnexpectedAnswer
 from examples.demo.screen import Screen
-from examples.demo.stack import ADMINISTRATION, Setting, credentials, local_stack, seed, start_over
+from examples.demo.stack import Setting, local_stack, seed, start_over
 from examples.demo.tale import CHINA, Calendar, Tale
 from examples.demo.waiting import caught_up
 
@@ -53,7 +54,7 @@ async def _prepare(setting: Setting, screen: Screen) -> None:
 async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Checks) -> Cast:
     urls = stack.urls
     administration = Client("network administration", urls, screen)
-    await administration.sign_in(ADMINISTRATION, credentials(setting)[ADMINISTRATION])
+    await administration.sign_in(ADMINISTRATION, kept_credentials(setting.data_dir)[ADMINISTRATION])
     screen.say("Three services are up. Matching and metrics read the event feed of registry ...", style="dim")
     seconds = await caught_up(administration)
     screen.say(f"... to its end — {seconds:.1f} s", style="dim")

@@ -1,9 +1,7 @@
 """The stores, the seed and the three services of the demo."""
 
 import asyncio
-import json
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Mapping
@@ -11,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local import LocalStack, StackError
+from deploy.local.credentials import credential_environment
 from deploy.migrate import migrate
-
-ADMINISTRATION = "cli_demo_administration"
-SERVICE_CLIENTS = ("matching", "metrics")
-_SECRETS_FILE = "credentials.json"
 
 
 @dataclass(frozen=True)
@@ -69,31 +64,10 @@ async def seed(setting: Setting) -> str:
 
 def local_stack(setting: Setting) -> LocalStack:
     """Return the three services, with the first credentials passed by environment."""
-    kept = credentials(setting)
-    environment = {
-        "FEIDI_REGISTRY_BOOTSTRAP_CLIENT_ID": ADMINISTRATION,
-        "FEIDI_REGISTRY_BOOTSTRAP_CLIENT_SECRET": kept[ADMINISTRATION],
-        "FEIDI_REGISTRY_SERVICE_CLIENTS": json.dumps(
-            {f"cli_{name}": kept[f"cli_{name}"] for name in SERVICE_CLIENTS}
-        ),
-    }
-    for name in SERVICE_CLIENTS:
-        prefix = f"FEIDI_{name.upper()}"
-        environment[f"{prefix}_CLIENT_ID"] = f"cli_{name}"
-        environment[f"{prefix}_CLIENT_SECRET"] = kept[f"cli_{name}"]
+    environment = credential_environment(setting.data_dir)
+    for name in ("MATCHING", "METRICS"):
         # Quick to notice that nothing is new, so that the figures can be waited for.
-        environment[f"{prefix}_FEED_WAIT_S"] = "1"
+        environment[f"FEIDI_{name}_FEED_WAIT_S"] = "1"
     return LocalStack(
         setting.port_base, setting.data_dir, setting.database_urls, setting.log, environment=environment
     )
-
-
-def credentials(setting: Setting) -> dict[str, str]:
-    """Return the secrets of this installation, made on the first run and readable by its owner alone."""
-    path = setting.data_dir / _SECRETS_FILE
-    if not path.exists():
-        names = (ADMINISTRATION, *(f"cli_{name}" for name in SERVICE_CLIENTS))
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({name: secrets.token_urlsafe(32) for name in names}))
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
