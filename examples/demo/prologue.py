@@ -95,7 +95,7 @@ async def before(tale: Tale) -> None:
 
 
 def _table_head() -> list[list[str]]:
-    return [["", "incubated 在孵", "reserve 储备", "landing rate 24 months", "36 months", "too young for 24"]]
+    return [["", "incubated 在孵", "reserve 储备", "landing rate 24 mo", "36 mo", "too young for 24"]]
 
 
 def _row(name: str, reading: Reading) -> list[str]:

@@ -21,7 +21,7 @@ from shared.db.migrate import prepare
 async def run(settings: RegistrySettings, today: date, count: int) -> Loaded:
     """Open the store, load, and close it."""
     # What is lost to a power cut is loaded again by the next run.
-    database = Database(settings.database_url, pool_size=2, synchronous="OFF")
+    database = Database(settings.database_url, pool_size=2, command_timeout_s=60, synchronous="OFF")
     try:
         return await load(database, today, count=count)
     finally:
