@@ -22,7 +22,7 @@ from benchmarks.run import Run
 from benchmarks.stores import Store, numbers, synchronous, vacuum
 from services.metrics import tables
 from services.metrics.app import follow
-from services.metrics.kpis.standing import MEASURES
+from services.metrics.kpis.standing import LANDING_MEASURES, MEASURES
 from services.metrics.settings import MetricsSettings
 from tests.metrics.feed import HandmadeFeed
 
@@ -35,7 +35,6 @@ COPIED = {
     "project_tags": ("project_id",),
     "stage_facts": ("project_id",),
     "landing_facts": ("landing_id", "project_id"),
-    "landing_spans": ("project_id",),
     "record_parties": ("record_id",),
 }
 
@@ -121,8 +120,9 @@ def multiply(url: str, times: int) -> None:
             connection.execute(text(_copy(table, identifiers, sqlite)), {"size": times - 1})
             for index in table.indexes:
                 index.create(connection)
-        counted = ", ".join(f"{name} = {name} * {times}" for name in MEASURES)
-        connection.execute(text(f"UPDATE kpi_cells SET {counted}"))
+        for cells, measures in (("kpi_cells", MEASURES), ("landing_cells", LANDING_MEASURES)):
+            counted = ", ".join(f"{name} = {name} * {times}" for name in measures)
+            connection.execute(text(f"UPDATE {cells} SET {counted}"))
     with synchronous(url) as connection:
         connection.exec_driver_sql("ANALYZE")
     if not sqlite:

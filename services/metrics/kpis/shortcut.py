@@ -6,14 +6,13 @@ rarely asked.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Table, and_, func, not_, or_, select
 
 from services.metrics.kpis.counts import Counts, Duration, Groups
 from services.metrics.kpis.questions import TIERS, Question, values_of
-from services.metrics.kpis.rollup import facet_of
-from services.metrics.kpis.tables import EVERYTHING, kpi_cells, landing_spans
+from services.metrics.kpis.tables import EVERYTHING, FIRST_DAY, kpi_cells, landing_cells
+from services.metrics.kpis.tally import facet_of
 from services.metrics.ledger.histories import PLACE
-from services.metrics.ledger.tables import project_tags, project_versions
 from services.metrics.ledger.vocabulary import day_number, to_date
 from shared.db.engine import ReadSession
 
@@ -36,13 +35,15 @@ def answers(question: Question) -> bool:
 
 
 async def count(session: ReadSession, question: Question, kpi: str) -> Groups:
-    """Count from the cells, and from the spans for how long landings took."""
+    """Count from the cells, and from those of the estimate for how long landings took."""
     measures = _measures(question, kpi)
-    key, criteria = _slice(question)
+    key, criteria = _slice(question, kpi_cells)
     cells = kpi_cells.c
     sums = [func.sum(cells[measure]).label(name) for name, measure in measures.items()]
     statement = (
-        select(key.label("key"), *sums).where(*criteria, _until(day_number(question.date))).group_by(key)
+        select(key.label("key"), *sums)
+        .where(*criteria, _until(kpi_cells, day_number(question.date)))
+        .group_by(key)
     )
     groups: Groups = {}
     for row in await session.rows(statement):
@@ -50,9 +51,7 @@ async def count(session: ReadSession, question: Question, kpi: str) -> Groups:
             sets = {name: int(row[name]) for name in measures if name != "n"}
             groups[_key(question, row["key"])] = Counts(int(row["n"]), sets)
     if kpi == "landing_rate":
-        for row in await session.rows(_durations(question)):
-            duration = Duration(_days(question, row), row["landed"] is not None, row["n"])
-            groups[_key(question, row["key"])].durations.append(duration)
+        await _add_durations(session, question, groups)
     return groups
 
 
@@ -79,10 +78,13 @@ def _measures(question: Question, kpi: str) -> dict[str, str]:
     }
 
 
-def _slice(question: Question) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
-    cells = kpi_cells.c
+def _slice(question: Question, table: Table) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
+    cells = table.c
     tag = next((c for c in question.slices if c.field in FACETS), None)
-    criteria = [cells[c.field].in_(values_of(c)) for c in question.slices if c.field in PLACE]
+    criteria: list[ColumnElement[bool]] = [
+        cells[c.field].in_(values_of(c)) for c in question.slices if c.field in PLACE
+    ]
+    criteria.append(cells.placed == int(bool(criteria) or question.group_by in PLACE))
     if question.group_by in FACETS:
         prefix = facet_of(FACETS[question.group_by], "")
         return cells.facet, [*criteria, cells.facet.startswith(prefix, autoescape=True)]
@@ -91,48 +93,40 @@ def _slice(question: Question) -> tuple[ColumnElement[Any], list[ColumnElement[b
     return key, [*criteria, cells.facet == facet]
 
 
-def _until(day: int) -> ColumnElement[bool]:
+def _until(table: Table, day: int) -> ColumnElement[bool]:
     """The whole years before, the whole months of the year, the days of the month."""
-    period, year, month = kpi_cells.c.period, day // 10_000, day // 100
+    period, year, month = table.c.period, day // 10_000, day // 100
     return or_(
         period.between(0, year - 1), period.between(year * 100, month - 1), period.between(month * 100, day)
     )
 
 
-def _durations(question: Question) -> Any:
-    """Landings in time by days after admission; of the others, the young by day of admission."""
-    span, day = landing_spans.c, day_number(question.date)
-    horizon = question.months // 12 * 10_000
-    landed = span[f"{question.tier}_day"]
-    in_time = and_(landed <= day, landed <= span.admitted_day + horizon)
-    young = span.admitted_day + horizon > day
-    after = case((in_time, span[f"{question.tier}_after"]), else_=null()).label("landed")
-    since = case((in_time, null()), (young, span.admitted_day), else_=null()).label("since")
-    source, key, criteria = _tagged(question)
-    criteria += [span.from_day <= day, span.to_day > day, span.admitted_day <= day]
-    criteria += [span[c.field].in_(values_of(c)) for c in question.slices if c.field in PLACE]
-    inner = select(key.label("key"), after, since).select_from(source).where(*criteria).subquery()
-    group = (inner.c.key, inner.c.landed, inner.c.since)
-    return select(*group, func.count().label("n")).group_by(*group)
+async def _add_durations(session: ReadSession, question: Question, groups: Groups) -> None:
+    """Landings by days after admission, the young by their age, and of the others how many there are."""
+    horizon, day = question.months // 12 * 10_000, day_number(question.date)
+    for row in await session.rows(_durations(question, day - horizon)):
+        durations = groups[_key(question, row["key"])].durations
+        if row["moment"] >= FIRST_DAY:
+            age = (question.date - to_date(row["moment"])).days
+            durations.append(Duration(age, False, int(row["waiting"])))
+        else:
+            durations.append(Duration(row["moment"], True, int(row["landed"])))
+    for counts in groups.values():
+        if past := counts.n - sum(duration.projects for duration in counts.durations):
+            counts.durations.append(Duration(None, False, past))
 
 
-def _tagged(question: Question) -> tuple[Any, ColumnElement[Any], list[ColumnElement[bool]]]:
-    span, tag, version = landing_spans.c, project_tags.c, project_versions.c
-    condition = next((c for c in question.slices if c.field in FACETS), None)
-    if condition is None and question.group_by not in FACETS:
-        key: ColumnElement[Any] = span[question.group_by] if question.group_by else cast(literal(""), String)
-        return landing_spans, key, []
-    kind = FACETS[condition.field if condition is not None else str(question.group_by)]
-    newest = and_(version.project_id == span.project_id, version.superseded_at.is_(None))
-    mine = and_(tag.project_id == span.project_id, tag.version == version.version, tag.kind == kind)
-    source = landing_spans.join(project_versions, newest).outerjoin(project_tags, mine)
-    if condition is None:
-        return source, literal(f"{kind}=") + func.coalesce(tag.value, ""), []
-    key = span[question.group_by] if question.group_by else cast(literal(""), String)
-    return source, key, [tag.value == condition.value]
-
-
-def _days(question: Question, row: Any) -> int | None:
-    if row["landed"] is not None:
-        return int(row["landed"])
-    return None if row["since"] is None else (question.date - to_date(row["since"])).days
+def _durations(question: Question, cutoff: int) -> Any:
+    cells, tier = landing_cells.c, question.tier
+    key, criteria = _slice(question, landing_cells)
+    waiting = func.sum(cells[f"waiting_{tier}"])
+    landed = func.sum(cells[f"landed_{question.months}_{tier}"])
+    young = cells.moment >= FIRST_DAY
+    wanted = or_(not_(young), cells.moment > cutoff)
+    until = _until(landing_cells, day_number(question.date))
+    return (
+        select(key.label("key"), cells.moment, waiting.label("waiting"), landed.label("landed"))
+        .where(*criteria, until, wanted)
+        .group_by(key, cells.moment)
+        .having(or_(and_(young, waiting != 0), and_(not_(young), landed != 0)))
+    )

@@ -25,6 +25,10 @@ def measure_names() -> tuple[str, ...]:
 
 
 MEASURES = measure_names()
+LANDING_MEASURES = (
+    *(f"waiting_{tier}" for tier in TIERS),
+    *(f"landed_{months}_{tier}" for months in HORIZONS for tier in TIERS),
+)
 Vector = tuple[int, ...]
 Landing = tuple[int | None, int | None, int | None]
 
@@ -133,3 +137,22 @@ def _reached(facts: list[Fact], rank: int, day: int) -> int | None:
         elif not fact.initial:
             since = []
     return min(since, default=None)
+
+
+def landing_counts(standing: Standing) -> Iterator[tuple[int, int]]:
+    """Yield what an admitted project counts for in the estimate: a moment, and the measure it adds one to.
+
+    A project waits from its day of admission; once landed it counts by the days since, within each horizon
+    that it kept.
+    """
+    admitted = standing.admitted
+    if admitted is None:
+        return
+    for tier, day in enumerate(standing.landed):
+        if day is None:
+            yield admitted, tier
+            continue
+        after = max(0, (to_date(day) - to_date(admitted)).days)
+        for place, months in enumerate(HORIZONS, 1):
+            if day <= admitted + months // 12 * 10_000:
+                yield after, place * len(TIERS) + tier

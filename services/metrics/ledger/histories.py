@@ -1,8 +1,8 @@
 """One project's history as it is known now, read for the rollup."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, and_, select
 
@@ -40,12 +40,23 @@ class History:
     landings: dict[str, list[Fact]] = field(default_factory=dict)
 
 
+T = TypeVar("T")
+
 PLACE = ("host_city_adcode", "operating_mode", "carrier_type", "siting_pattern")
 """What a rollup tells apart of where a project is."""
 
 
+def chunks(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Yield the items in pieces that one statement can name."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
 async def read_histories(session: ReadSession, project_ids: Sequence[str]) -> list[History]:
     """Return the histories of these projects, without those of which nothing is described."""
+    return [history for part in chunks(project_ids) for history in await _read_histories(session, part)]
+
+
+async def _read_histories(session: ReadSession, project_ids: Sequence[str]) -> list[History]:
     version, enclave = project_versions.c, enclave_versions.c
     current = and_(enclave.enclave_id == version.enclave_id, enclave.superseded_at.is_(None))
     described = (
@@ -73,13 +84,15 @@ async def read_histories(session: ReadSession, project_ids: Sequence[str]) -> li
     return list(found.values())
 
 
-async def projects_of_enclave(session: ReadSession, enclave_id: str) -> list[str]:
-    """Return the projects that are in an enclave now."""
-    version = project_versions.c
-    statement = select(version.project_id).where(
-        version.enclave_id == enclave_id, version.superseded_at.is_(None)
-    )
-    return [row["project_id"] for row in await session.rows(statement.order_by(version.project_id))]
+async def projects_of_enclaves(session: ReadSession, enclave_ids: Sequence[str]) -> list[str]:
+    """Return the projects that are in these enclaves now."""
+    version, found = project_versions.c, []
+    for part in chunks(enclave_ids):
+        statement = select(version.project_id).where(
+            version.enclave_id.in_(part), version.superseded_at.is_(None)
+        )
+        found += [row["project_id"] for row in await session.rows(statement)]
+    return found
 
 
 async def project_page(session: ReadSession, after: str, limit: int) -> list[str]:
@@ -91,12 +104,18 @@ async def project_page(session: ReadSession, after: str, limit: int) -> list[str
     ]
 
 
-async def place_of_enclave(session: ReadSession, enclave_id: str) -> Any:
-    """Return what a rollup tells apart of an enclave as it is described now, or None."""
+async def places_of_enclaves(
+    session: ReadSession, enclave_ids: Sequence[str]
+) -> dict[str, tuple[int, tuple[Any, ...]]]:
+    """Return what a rollup tells apart of enclaves as they are described now, with the version."""
     version = enclave_versions.c
-    columns = [version[name] for name in PLACE]
-    statement = select(*columns).where(version.enclave_id == enclave_id, version.superseded_at.is_(None))
-    return await session.row(statement)
+    columns = [version.enclave_id, version.version, *[version[name] for name in PLACE]]
+    found = {}
+    for part in chunks(enclave_ids):
+        statement = select(*columns).where(version.enclave_id.in_(part), version.superseded_at.is_(None))
+        for row in await session.rows(statement):
+            found[row["enclave_id"]] = (row["version"], tuple(row[name] for name in PLACE))
+    return found
 
 
 async def _add_contacts(session: ReadSession, found: dict[str, History]) -> None:

@@ -1,12 +1,14 @@
-"""All writing SQL of the ledger."""
+"""All writing SQL of the ledger: every statement takes what a page of events brought at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.metrics.base import parties
+from services.metrics.ledger.histories import chunks
 from services.metrics.ledger.tables import (
     enclave_versions,
     landing_facts,
@@ -15,7 +17,10 @@ from services.metrics.ledger.tables import (
     project_versions,
     stage_facts,
 )
-from shared.db.engine import WriteSession
+from shared.db.engine import ReadSession, WriteSession
+
+Versions = Mapping[tuple[str, int], Mapping[str, Any]]
+"""What describes records, by record and version."""
 
 _ALL = (organisations, enclave_versions, project_versions, project_tags, stage_facts, landing_facts, parties)
 
@@ -25,52 +30,106 @@ def _insert(tx: WriteSession, table: Table) -> Any:
     return dialect.insert(table)
 
 
-async def put_organisation(tx: WriteSession, values: dict[str, Any]) -> None:
-    """Insert an organisation, or replace an older version of it."""
-    statement = _insert(tx, organisations).values(values)
-    newer = statement.excluded.version > organisations.c.version
-    changed = {key: statement.excluded[key] for key in values if key != "id"}
-    await tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer))
+async def put_organisations(tx: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert organisations, or replace older versions of them."""
+    if rows:
+        statement = _insert(tx, organisations)
+        newer = statement.excluded.version > organisations.c.version
+        changed = {key: statement.excluded[key] for key in rows[0] if key != "id"}
+        statement = statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer)
+        await tx.execute(statement, rows)
 
 
-async def add_version(
-    tx: WriteSession, table: Table, subject_id: str, version: int, values: dict[str, Any]
-) -> bool | None:
-    """Add one version of a record between its neighbours; tell whether it is the newest, None if known."""
+async def add_versions(
+    tx: WriteSession, table: Table, versions: Versions
+) -> tuple[set[tuple[str, int]], set[str]]:
+    """Add versions of records between their neighbours.
+
+    Return which of them were not known, and the records whose newest version is not among those.
+    """
+    subject = next(iter(table.primary_key.columns)).name
+    asked: dict[str, set[int]] = {}
+    for record, version in versions:
+        asked.setdefault(record, set()).add(version)
+    known = await _known_versions(tx, table, asked)
+    rows, superseded = [], []
+    overtaken: set[str] = set()
+    for record, numbers in asked.items():
+        older = known.get(record, {})
+        moments = dict(older)
+        for version in sorted(numbers - older.keys()):
+            moments[version] = versions[record, version]["recorded_at"]
+        line = sorted(moments)
+        for version, following in zip(line, [*line[1:], None], strict=True):
+            ends = None if following is None else moments[following]
+            if version not in older:
+                rows.append({subject: record, "version": version, **versions[record, version]})
+                rows[-1]["superseded_at"] = ends
+            elif following is not None and following not in older:
+                superseded.append({"record": record, "number": version, "superseded_at": ends})
+        if line[-1] in older:
+            overtaken.add(record)
+    if superseded:
+        this = and_(table.c[subject] == bindparam("record"), table.c.version == bindparam("number"))
+        await tx.execute(
+            update(table).where(this).values(superseded_at=bindparam("superseded_at")), superseded
+        )
+    if rows:
+        await tx.execute(insert(table), rows)
+    return {(row[subject], row["version"]) for row in rows}, overtaken
+
+
+async def _known_versions(
+    session: ReadSession, table: Table, asked: Mapping[str, Collection[int]]
+) -> dict[str, dict[int, datetime]]:
+    """Return when versions on file were recorded: the newest, or all where an older one was asked about."""
+    newest = await _versions(session, table, list(asked), table.c.superseded_at.is_(None))
+    late = [record for record, found in newest.items() if min(asked[record]) <= max(found)]
+    return {**newest, **await _versions(session, table, late)}
+
+
+async def _versions(
+    session: ReadSession, table: Table, records: Sequence[str], *criteria: Any
+) -> dict[str, dict[int, datetime]]:
     subject = next(iter(table.primary_key.columns))
-    mine = subject == subject_id
-    following = (
-        select(table.c.version, table.c.recorded_at).where(mine, table.c.version >= version)
-        .order_by(table.c.version).limit(1)
-    )  # fmt: skip
-    after = await tx.row(following)
-    if after is not None and after["version"] == version:
-        return None
-    before = select(func.max(table.c.version)).where(mine, table.c.version < version).scalar_subquery()
-    superseded = update(table).where(mine, table.c.version == before)
-    await tx.execute(superseded.values(superseded_at=values["recorded_at"]))
-    row = {subject.name: subject_id, "version": version, **values}
-    row["superseded_at"] = after["recorded_at"] if after is not None else None
-    await tx.execute(insert(table), row)
-    return after is None
+    found: dict[str, dict[int, datetime]] = {}
+    for part in chunks(records):
+        statement = select(subject.label("record"), table.c.version, table.c.recorded_at)
+        for row in await session.rows(statement.where(subject.in_(part), *criteria)):
+            found.setdefault(row["record"], {})[row["version"]] = row["recorded_at"]
+    return found
 
 
-async def add_tags(tx: WriteSession, project_id: str, version: int, tags: Iterable[tuple[str, str]]) -> None:
-    """Add the attributes with several values of one version of a project."""
-    rows = [
-        {"project_id": project_id, "version": version, "kind": kind, "value": value}
-        for kind, value in sorted(tags)
-    ]
+async def add_tags(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the attributes with several values of new versions of projects."""
     if rows:
         await tx.execute(insert(project_tags), rows)
 
 
-async def add_fact(tx: WriteSession, table: Table, fact: dict[str, Any]) -> None:
-    """Add one fact of a track unless it is there."""
-    subject = next(iter(table.primary_key.columns))
-    row = {**fact, subject.name: fact["subject_id"]}
-    del row["subject_id"]
-    await tx.execute(_insert(tx, table).values(row).on_conflict_do_nothing())
+async def add_facts(tx: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add facts of a track unless they are there."""
+    if rows:
+        await tx.execute(_insert(tx, table).on_conflict_do_nothing(), rows)
+
+
+async def set_parties(tx: WriteSession, wanted: Mapping[str, Iterable[str]]) -> None:
+    """Make exactly these organisations the parties of these roots."""
+    held: set[tuple[str, str]] = set()
+    for part in chunks(list(wanted)):
+        for row in await tx.rows(select(parties).where(parties.c.record_id.in_(part))):
+            held.add((row["record_id"], row["organisation_id"]))
+    right = {(record, party) for record, members in wanted.items() for party in members}
+    if gone := _party_rows(held - right, "record", "party"):
+        this = and_(
+            parties.c.record_id == bindparam("record"), parties.c.organisation_id == bindparam("party")
+        )
+        await tx.execute(delete(parties).where(this), gone)
+    if new := _party_rows(right - held, "record_id", "organisation_id"):
+        await tx.execute(insert(parties), new)
+
+
+def _party_rows(pairs: Iterable[tuple[str, str]], record: str, party: str) -> list[dict[str, str]]:
+    return [{record: first, party: second} for first, second in sorted(pairs)]
 
 
 async def clear(tx: WriteSession) -> None:

@@ -110,6 +110,7 @@ def upgrade() -> None:
     op.create_table(
         "kpi_cells",
         sa.Column("facet", sa.String(length=70), nullable=False),
+        sa.Column("placed", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("period", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("host_city_adcode", sa.String(length=40), nullable=False),
         sa.Column("operating_mode", sa.String(length=40), nullable=False),
@@ -138,12 +139,44 @@ def upgrade() -> None:
         sa.Column("landed_producing", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
             "facet",
+            "placed",
             "period",
             "host_city_adcode",
             "operating_mode",
             "carrier_type",
             "siting_pattern",
             name=op.f("pk_kpi_cells"),
+        ),
+    )
+    op.create_table(
+        "landing_cells",
+        sa.Column("facet", sa.String(length=70), nullable=False),
+        sa.Column("placed", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("period", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("moment", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("host_city_adcode", sa.String(length=40), nullable=False),
+        sa.Column("operating_mode", sa.String(length=40), nullable=False),
+        sa.Column("carrier_type", sa.String(length=40), nullable=False),
+        sa.Column("siting_pattern", sa.String(length=40), nullable=False),
+        sa.Column("waiting_registered", sa.Integer(), nullable=False),
+        sa.Column("waiting_started", sa.Integer(), nullable=False),
+        sa.Column("waiting_producing", sa.Integer(), nullable=False),
+        sa.Column("landed_24_registered", sa.Integer(), nullable=False),
+        sa.Column("landed_24_started", sa.Integer(), nullable=False),
+        sa.Column("landed_24_producing", sa.Integer(), nullable=False),
+        sa.Column("landed_36_registered", sa.Integer(), nullable=False),
+        sa.Column("landed_36_started", sa.Integer(), nullable=False),
+        sa.Column("landed_36_producing", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "facet",
+            "placed",
+            "period",
+            "moment",
+            "host_city_adcode",
+            "operating_mode",
+            "carrier_type",
+            "siting_pattern",
+            name=op.f("pk_landing_cells"),
         ),
     )
     op.create_table(
@@ -163,31 +196,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("landing_facts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_landing_facts_project_id"), ["project_id"], unique=False)
-
-    op.create_table(
-        "landing_spans",
-        sa.Column("project_id", sa.String(length=40), nullable=False),
-        sa.Column("from_day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("to_day", sa.Integer(), nullable=False),
-        sa.Column("host_city_adcode", sa.String(length=40), nullable=False),
-        sa.Column("operating_mode", sa.String(length=40), nullable=False),
-        sa.Column("carrier_type", sa.String(length=40), nullable=False),
-        sa.Column("siting_pattern", sa.String(length=40), nullable=False),
-        sa.Column("admitted_day", sa.Integer(), nullable=False),
-        sa.Column("registered_day", sa.Integer(), nullable=True),
-        sa.Column("started_day", sa.Integer(), nullable=True),
-        sa.Column("producing_day", sa.Integer(), nullable=True),
-        sa.Column("registered_after", sa.Integer(), nullable=True),
-        sa.Column("started_after", sa.Integer(), nullable=True),
-        sa.Column("producing_after", sa.Integer(), nullable=True),
-        sa.PrimaryKeyConstraint("project_id", "from_day", name=op.f("pk_landing_spans")),
-    )
-    with op.batch_alter_table("landing_spans", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_landing_spans_place",
-            ["host_city_adcode", "operating_mode", "carrier_type", "siting_pattern"],
-            unique=False,
-        )
 
     op.create_table(
         "organisations",
@@ -262,6 +270,7 @@ def downgrade() -> None:
 
     op.drop_table("record_parties")
     with op.batch_alter_table("project_versions", schema=None) as batch_op:
+        batch_op.drop_index("ix_project_versions_operator_id")
         batch_op.drop_index("ix_project_versions_enclave_id")
 
     op.drop_table("project_versions")
@@ -270,14 +279,11 @@ def downgrade() -> None:
 
     op.drop_table("project_tags")
     op.drop_table("organisations")
-    with op.batch_alter_table("landing_spans", schema=None) as batch_op:
-        batch_op.drop_index("ix_landing_spans_place")
-
-    op.drop_table("landing_spans")
     with op.batch_alter_table("landing_facts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_landing_facts_project_id"))
 
     op.drop_table("landing_facts")
+    op.drop_table("landing_cells")
     op.drop_table("kpi_cells")
     with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_keys_created_at")
@@ -294,6 +300,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_events_root_id")
 
     op.drop_table("events")
+    with op.batch_alter_table("enclave_versions", schema=None) as batch_op:
+        batch_op.drop_index("ix_enclave_versions_operator_id")
+        batch_op.drop_index("ix_enclave_versions_home_unit_id")
+
     op.drop_table("enclave_versions")
     with op.batch_alter_table("dead_letters", schema=None) as batch_op:
         batch_op.drop_index("ix_dead_letters_subject_id")
