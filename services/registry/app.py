@@ -17,18 +17,20 @@ from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.evidence.routes import router as evidence_router
 from services.registry.landings.routes import router as landings_router
-from services.registry.landings.timer import lapse_timer
+from services.registry.landings.timer import lapse
 from services.registry.organisations.routes import router as organisations_router
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
+from services.registry.residencies.timer import give_notice
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
 from shared.messaging.sequencer import Sequencer
+from shared.messaging.timer import periodic
 from shared.web.auth import Authenticator
 from shared.web.factory import ServiceParts, create_service, open_database
 from shared.web.feed_routes import feed_router
@@ -79,7 +81,7 @@ def create_app(
                 audit_router,
                 feed_router(feed, "registry:events:read"),
             ],
-            tasks=[sequencer.run, lapse_timer(database)],
+            tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close, matching.close],
         )

@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from shared.db.engine import Database
+from shared.db.engine import Database, WriteSession
+from shared.db.idempotency import forget_expired
 from shared.db.migrate import prepare
 from shared.logging import configure_logging, get_logger
+from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
 from shared.web.docs import docs_router
@@ -145,7 +148,7 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         stop = asyncio.Event()
         tasks: list[Task] = [probe.run]
         if settings.run_workers:
-            tasks.extend(parts.tasks)
+            tasks += [*parts.tasks, periodic(parts.state.database, partial(_forget, parts.state), batch=1000)]
         running = [asyncio.create_task(_guarded(task, stop)) for task in tasks]
         try:
             yield
@@ -161,6 +164,10 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
             await parts.state.database.dispose()
 
     return lifespan
+
+
+async def _forget(state: ServiceState, tx: WriteSession, limit: int) -> int:
+    return await forget_expired(tx, state.idempotency_keys, limit)
 
 
 async def _guarded(task: Task, stop: asyncio.Event) -> None:
