@@ -45,6 +45,7 @@ REFUSED = ["400", "401", "403", "404", "405", "409", "410", "412", "413", "414",
 
 BEYOND_SCHEMA = {
     "invalid_client": "which client has which secret is not the contract's to tell",
+    "invalid_grant": "which API keys exist is not the contract's to tell",
     "invalid_cursor": "cursors are signed and bound to their list: no schema describes one",
     "invalid_period": "two parameters together",
     "invalid_request": "RFC 6749 forbids to repeat a field of the form, and two kinds of credentials",
