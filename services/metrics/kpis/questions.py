@@ -29,7 +29,12 @@ DIMENSIONS = {
         schema={"type": "string", "pattern": "^[0-9]{2,4}$"},
     ),
     "strategic_field": Filter(description="Strategic emerging industry."),
-    "cohort": Filter(int, ("eq",), description="Civil year of admission."),
+    "cohort": Filter(
+        int,
+        ("eq",),
+        description="Civil year of admission.",
+        schema={"type": "integer", "minimum": 1900, "maximum": 2999},
+    ),
 }
 GROUPINGS = tuple(name for name in DIMENSIONS if name != "industry")
 MONTHS = ("24", "36")
