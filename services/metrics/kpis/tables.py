@@ -28,6 +28,7 @@ def _cells(name: str, measures: tuple[str, ...], *more: Column[int]) -> Table:
         *more,
         *[Column(name, String(40), primary_key=True) for name in PLACE],
         *[Column(name, Integer, nullable=False) for name in measures],
+        sqlite_with_rowid=False,
     )
 
 
@@ -40,3 +41,5 @@ below ``FIRST_DAY``), and of those that have not landed, how many were admitted 
 """
 
 FIRST_DAY = 19_000_101
+FIRST_YEAR = FIRST_DAY // 10_000
+"""The first year that can be asked about; what happened before counts in the year before it."""

@@ -1,6 +1,7 @@
 """Adding histories up to cells before they are written: what goes out and comes in again cancels here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,16 @@ from sqlalchemy import ARRAY, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.metrics.kpis.standing import LANDING_MEASURES, MEASURES, NOTHING, landing_counts, standings
-from services.metrics.kpis.tables import EVERYTHING, kpi_cells, landing_cells
-from services.metrics.ledger.histories import History, chunks
+from services.metrics.kpis.tables import EVERYTHING, FIRST_YEAR, kpi_cells, landing_cells
+from services.metrics.ledger.histories import History
+from shared.db.driver import insert_rows
 from shared.db.engine import WriteSession
 
 Place = tuple[str, ...]
 Where = tuple[Place, tuple[str, ...]]
 """A place and the facets of who is there."""
+Spot = tuple[str, int, Place]
+"""A facet, whether the place is told apart, and the place."""
 Changes = dict[tuple[Where, int, int], list[int]]
 """By how much measures change where, on a day, at a moment."""
 
@@ -53,7 +57,8 @@ class Tally:
     async def write(self, tx: WriteSession) -> None:
         """Add the changes to the cells, and forget them."""
         for table, changes in ((kpi_cells, self._counts), (landing_cells, self._landings)):
-            for part in chunks(_rows(table, changes), _ROWS):
+            rows = _rows(table, changes)
+            while part := list(islice(rows, _ROWS)):
                 await _add(tx, table, part)
             changes.clear()
 
@@ -69,12 +74,12 @@ def _facets(history: History) -> tuple[str, ...]:
     return (EVERYTHING, *(facet_of(kind, value) for kind, value in history.tags), *bare)
 
 
-def _rows(table: Table, changes: Changes) -> list[tuple[Any, ...]]:
-    """Spread the changes over facets, places and periods, and return one row for each cell."""
+def _rows(table: Table, changes: Changes) -> Iterator[tuple[Any, ...]]:
+    """Spread the changes over facets, places and periods, and yield one row for each cell."""
     real = {key: vector for key, vector in changes.items() if any(vector)}
     if not real:
-        return []
-    spots: dict[tuple[str, int, Place], int] = {}
+        return
+    spots: dict[Spot, int] = {}
     wheres: dict[Where, NDArray[np.int64]] = {}
     for where, _, _ in real:
         if where not in wheres:
@@ -83,36 +88,42 @@ def _rows(table: Table, changes: Changes) -> list[tuple[Any, ...]]:
     source = np.repeat(np.arange(len(real)), [len(entry) for entry in reach])
     days = np.array([day for _, day, _ in real])[source]
     moments = np.array([moment for _, _, moment in real])[source]
-    vectors = np.array(list(real.values()), np.int32)
-    periods = np.concatenate([days // 10_000, days // 100, days])
-    keys = np.stack([np.tile(np.concatenate(reach), 3), periods, np.tile(moments, 3)])
+    spot_of, vectors, names = np.concatenate(reach), np.array(list(real.values()), np.int32), list(spots)
+    with_moment = "moment" in table.c
+    years = np.maximum(days // 10_000, FIRST_YEAR - 1)
+    for periods in (years, days // 100, days):
+        keys = np.stack([spot_of, periods, moments])
+        for (spot, period, moment), counts in _added_up(keys, source, vectors):
+            facet, placed, place = names[spot]
+            yield (facet, placed, period, *((moment,) if with_moment else ()), *place, *counts)
+
+
+def _added_up(
+    keys: NDArray[np.int64], source: NDArray[np.int64], vectors: NDArray[np.int32]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield each key once, with the sum of its vectors, unless that is nothing."""
     order = np.lexsort(keys[::-1])
     keys = keys[:, order]
     starts = np.flatnonzero(np.r_[True, (np.diff(keys) != 0).any(axis=0)])
-    sums = np.add.reduceat(vectors[np.tile(source, 3)[order]], starts)
+    sums = np.add.reduceat(vectors[source[order]], starts)
     kept = sums.any(axis=1)
-    names, cells = list(spots), keys[:, starts[kept]].T.tolist()
-    with_moment = "moment" in table.c
-    return [
-        (*names[spot][:2], period, *((moment,) if with_moment else ()), *names[spot][2], *counts)
-        for (spot, period, moment), counts in zip(cells, sums[kept].tolist(), strict=True)
-    ]
+    return zip(keys[:, starts[kept]].T.tolist(), sums[kept].tolist(), strict=True)
 
 
-def _spots(where: Where, spots: dict[tuple[str, int, Place], int]) -> NDArray[np.int64]:
+def _spots(where: Where, spots: dict[Spot, int]) -> NDArray[np.int64]:
     place, facets = where
     mine = [spot for facet in facets for spot in ((facet, 0, ALL_PLACES), (facet, 1, place))]
     return np.array([spots.setdefault(spot, len(spots)) for spot in mine])
 
 
 async def _add(tx: WriteSession, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    names = [column.name for column in table.columns]
+    """Straight on the driver where SQLAlchemy would spend more on a row than the database."""
     statement = _STATEMENTS[tx.dialect, table.name]
     if tx.dialect == "postgresql":
-        columns: Mapping[str, Any] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        await tx.execute(statement, columns)
+        columns = map(list, zip(*rows, strict=True))
+        await tx.execute(statement, dict(zip(table.columns.keys(), columns, strict=True)))
     else:
-        await tx.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+        await insert_rows(await tx.driver_connection(), tx.dialect, statement, rows)
 
 
 def _statement(table: Table, dialect: str) -> Any:
@@ -120,11 +131,12 @@ def _statement(table: Table, dialect: str) -> Any:
     statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     if dialect == "postgresql":
         arrays = [func.unnest(bindparam(column.name, type_=ARRAY(column.type))) for column in table.columns]
-        statement = statement.from_select([column.name for column in table.columns], select(*arrays))
+        statement = statement.from_select(table.columns.keys(), select(*arrays))
     key = list(table.primary_key.columns)
     counted = [column for column in table.columns if not column.primary_key]
     added = {column.name: column + statement.excluded[column.name] for column in counted}
-    return statement.on_conflict_do_update(index_elements=key, set_=added)
+    statement = statement.on_conflict_do_update(index_elements=key, set_=added)
+    return statement if dialect == "postgresql" else str(statement.compile(dialect=sqlite.dialect()))
 
 
 _STATEMENTS = {

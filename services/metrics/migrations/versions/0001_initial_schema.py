@@ -147,6 +147,7 @@ def upgrade() -> None:
             "siting_pattern",
             name=op.f("pk_kpi_cells"),
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "landing_cells",
@@ -178,6 +179,7 @@ def upgrade() -> None:
             "siting_pattern",
             name=op.f("pk_landing_cells"),
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "landing_facts",
