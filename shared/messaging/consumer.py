@@ -62,9 +62,9 @@ class FeedConsumer:
     """Applies the events of one feed to one store.
 
     ``apply`` gets each event once, in order per subject, a page or a single one at a time, inside the
-    transaction that moves the cursor; it may only write through that session. ``reset`` empties what ``apply`` built: it runs when the feed begins a
-    new epoch, and the feed is then read again from its start. Any number of processes may run the same
-    consumer; one at a time moves the cursor.
+    transaction that moves the cursor; it may only write through that session. ``reset`` empties what
+    ``apply`` built: it runs when the feed begins a new epoch, and the feed is then read again from its
+    start. Any number of processes may run the same consumer; one at a time moves the cursor.
     """
 
     def __init__(
