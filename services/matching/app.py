@@ -98,7 +98,7 @@ def _consumer(
     )
 
 
-async def _lag_events(database: Database) -> dict[str, int]:
+async def _lag_events(database: Database) -> dict[str, int | None]:
     async with database.read() as session:
         behind = await lag(session, messaging, directory.CONSUMER)
-    return {directory.CONSUMER: behind.head - behind.position}
+    return {directory.CONSUMER: behind.events}

@@ -47,10 +47,10 @@ def create_app(
         state.extra["consumer"] = consumer = follow(database, settings, source)
         tasks.append(consumer.run)
 
-    async def read_lag() -> dict[str, int]:
+    async def read_lag() -> dict[str, int | None]:
         async with database.read() as session:
             behind = await lag(session, messaging, REGISTRY_FEED)
-        return {REGISTRY_FEED: max(0, behind.head - behind.position)}
+        return {REGISTRY_FEED: behind.events}
 
     return create_service(
         ServiceParts(

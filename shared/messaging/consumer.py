@@ -41,6 +41,13 @@ class Lag:
     head: int
     as_of: datetime | None
 
+    @property
+    def events(self) -> int | None:
+        """How many events are not applied of those last heard of; None before anything was fetched."""
+        if self.as_of is None and not self.head:
+            return None
+        return max(0, self.head - self.position)
+
     def seconds(self, instant: datetime) -> float | None:
         """Return the age of what is known, at ``instant``."""
         return None if self.as_of is None else max(0.0, (instant - self.as_of).total_seconds())

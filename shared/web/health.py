@@ -16,7 +16,8 @@ from shared.web.strictness import StrictRoute
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 2.0
 
-LagReader = Callable[[], Awaitable[dict[str, int]]]
+Lags = dict[str, int | None]
+LagReader = Callable[[], Awaitable[Lags]]
 
 
 class Alive(BaseModel):
@@ -26,12 +27,15 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether traffic should come here: the database answers, the schema is current, not stopping."""
+    """Whether traffic should come here: the database answers, the schema is current, not stopping.
+
+    ``lag_events`` tells by feed how many events are known of and not applied, null before anything was read.
+    """
 
     ready: bool
     database: bool
     stopping: bool
-    lag_events: dict[str, int]
+    lag_events: Lags
 
 
 class Version(BaseModel):
@@ -48,7 +52,7 @@ class HealthProbe:
         self._database = database
         self._read_lag = read_lag
         self._good_until = 0.0
-        self.lag_events: dict[str, int] = {}
+        self.lag_events: Lags = {}
         self.stopping = False
 
     @property

@@ -396,6 +396,8 @@ async def test_events_of_other_types_at_the_end_are_no_lag(world: World) -> None
 
 async def test_the_lag_is_told_with_the_instant_of_what_is_complete(world: World) -> None:
     assert await lag_of(world) == Lag(0, 0, None)
+    assert Lag(0, 0, None).events is None
+    assert (Lag(0, 7, None).events, Lag(5, 7, None).events, Lag(0, 0, datetime.now(UTC)).events) == (7, 2, 0)
     assert Lag(0, 0, None).seconds(datetime.now(UTC)) is None
     instants = iter(datetime(2026, 11, 23, 8, minute, tzinfo=UTC) for minute in range(60))
     consumer = world.consumer(page_size=2, clock=lambda: next(instants))

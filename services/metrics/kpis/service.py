@@ -39,7 +39,13 @@ def definition_of(kpi: str) -> Definition:
 async def answer(session: ReadSession, question: Question, kpi: str) -> KpiAnswer:
     """Return a KPI for a slice as of a time."""
     definition = definition_of(kpi)
-    freshness = await _freshness(session)
+    return await _answer(session, question, definition, await _freshness(session))
+
+
+async def _answer(
+    session: ReadSession, question: Question, definition: Definition, freshness: Freshness
+) -> KpiAnswer:
+    kpi = definition.id
     unknown = _unknown(question, freshness)
     groups: Groups = {}
     if unknown is None:
@@ -67,11 +73,16 @@ async def answer(session: ReadSession, question: Question, kpi: str) -> KpiAnswe
 
 async def yardsticks(session: ReadSession, question: Question) -> Yardsticks:
     """Return the three yardsticks for a slice as of a time."""
+    freshness = await _freshness(session)
+
+    async def ask(kpi: str, months: int = 24) -> KpiAnswer:
+        return await _answer(session, replace(question, months=months), definition_of(kpi), freshness)
+
     return Yardsticks(
-        incubating=await answer(session, question, "incubating"),
-        reserve=await answer(session, question, "reserve"),
-        landing_rate_24=await answer(session, replace(question, months=24), "landing_rate"),
-        landing_rate_36=await answer(session, replace(question, months=36), "landing_rate"),
+        incubating=await ask("incubating"),
+        reserve=await ask("reserve"),
+        landing_rate_24=await ask("landing_rate", 24),
+        landing_rate_36=await ask("landing_rate", 36),
     )
 
 
