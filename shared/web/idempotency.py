@@ -6,6 +6,7 @@ stored, so a corrected state can be retried under the same key.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from shared.db.engine import Database, WriteSession
 from shared.db.hot import HotQuery, hot_insert
 from shared.db.idempotency import KEEP
 from shared.errors import Conflict, DomainError, FieldError, InvalidParameter, Unprocessable
+
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class IdempotencyInProgress(Conflict):
@@ -80,10 +83,10 @@ class IdempotentTransaction:
     def __init__(
         self, database: Database, table: Table, *, key: str | None, caller: str, target: str, body: bytes
     ) -> None:
-        if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        if key is not None and not _KEY.fullmatch(key):
             raise InvalidParameter(
-                "Idempotency-Key must be 1 to 255 printable ASCII characters.",
-                "Idempotency-Key 应为 1 至 255 个可打印 ASCII 字符。",
+                "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+                "Idempotency-Key 应为 1 至 255 个可见 ASCII 字符。",
                 errors=[FieldError("invalid_value", "is not valid", "无效", header="Idempotency-Key")],
             )
         self._database = database

@@ -52,7 +52,7 @@ async def test_later_profiles_need_the_version_last_read(known: MatchingUnderTes
 async def test_each_version_is_kept_with_its_author_and_told_once(known: MatchingUnderTest) -> None:
     own = known.as_org(LISHUI_ID)
     await own.put(URL, json=OFFER)
-    same = await own.put(URL, json={**OFFER, "max_fund_amount_cny": 5_000_000}, headers={"if-match": '"1"'})
+    same = await own.put(URL, json={**OFFER, "max_fund_amount_cny": "5000000"}, headers={"if-match": '"1"'})
     assert same.headers["etag"] == '"1"'
     await own.put(URL, json={**OFFER, "available_space_m2": None}, headers={"if-match": '"1"'})
     versions = (await own.get(f"{URL}/versions")).json()["items"]

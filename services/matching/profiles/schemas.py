@@ -1,17 +1,16 @@
 """Profiles of home units on the wire: what a home unit takes, offers and weighs."""
 
-import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from shared.db.keyset import ListSpec
 from shared.messaging.outbox import EventType
-from shared.types import Amount, Count, Input, Instant, Output, Text
+from shared.types import Amount, Count, Input, Instant, Output, Text, decimal_text
 
 
 class AcceptedStage(StrEnum):
@@ -53,26 +52,7 @@ _CAP = r"[0-9]{1,13}(\.[0-9]{1,2})?"
 SpaceM2 = Annotated[float, Field(ge=0, le=1e8)]
 
 
-def _plain_amount(value: object) -> object:
-    if isinstance(value, bool | float) or (isinstance(value, str) and not re.fullmatch(_CAP, value)):
-        raise ValueError("is not an amount as text or whole number")
-    return value
-
-
-CapCny = Annotated[
-    Decimal,
-    BeforeValidator(_plain_amount),
-    Field(ge=0, le=10**13, max_digits=16, decimal_places=2),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": f"^{_CAP}$"},
-                {"type": "integer", "minimum": 0, "maximum": 10**13},
-            ],
-            "examples": ["5000000.00"],
-        }
-    ),
-]
+CapCny = Annotated[Decimal, *decimal_text(f"^{_CAP}$", "5000000.00")]
 Weight = Annotated[int, Field(ge=0, le=1000)]
 
 

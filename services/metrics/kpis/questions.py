@@ -40,12 +40,13 @@ GROUPINGS = tuple(name for name in DIMENSIONS if name != "industry")
 MONTHS = ("24", "36")
 TIERS = ("registered", "started", "producing")
 
-_INSTANT_SCHEMA = {"type": "string", "format": "date-time"}
+_YEARS = "^(19|2[0-9])[0-9]{2}-"
+_INSTANT_SCHEMA = {"type": "string", "format": "date-time", "pattern": _YEARS}
 _TIMES = {
     "as_of": Filter(
         operators=("eq",),
         description="What was true then: a date in China (its end) or an instant. Today.",
-        schema={"anyOf": [{"type": "string", "format": "date"}, _INSTANT_SCHEMA]},
+        schema={"anyOf": [{"type": "string", "format": "date", "pattern": _YEARS}, _INSTANT_SCHEMA]},
     ),
     "known_at": Filter(
         operators=("eq",),

@@ -92,7 +92,7 @@ async def counted_records(
     """Return one page of exactly the records a figure counted."""
     definition = definition_of(kpi)
     if set_name not in definition.sets:
-        raise bad_parameter("set", "invalid_value", "names a set this KPI does not have", "该指标没有此集合")
+        raise bad_parameter("set", "unknown_set", "names a set this KPI does not have", "该指标没有此集合")
     bound = replace(query, conditions=(), caller=f"{query.caller} {query.fingerprint()} {kpi}")
     if question.in_the_future:
         return [], Page([], None)
