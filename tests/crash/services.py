@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from deploy.local.child import end_with_parent
 from deploy.local.services import Service, local_services
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_parent(),
             )
         self.starts[name] += 1
 
