@@ -141,6 +141,7 @@ class Database:
             self._writer = _sqlite_engine(url, 1, synchronous, autocommit=False)
             self._reader = _sqlite_engine(url, min(pool_size, 8), synchronous, autocommit=True)
             event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+            event.listen(self._writer.sync_engine, "invalidate", _end_transaction)
         else:
             options = {"command_timeout": command_timeout_s, "server_settings": {"application_name": "feidi"}}
             self._writer = create_async_engine(
@@ -195,7 +196,9 @@ class Database:
                 try:
                     yield ReadSession(connection)
                 finally:
-                    await connection.exec_driver_sql("ROLLBACK")
+                    # A cancelled statement has closed the connection, and its transaction with it.
+                    if not connection.invalidated:
+                        await connection.exec_driver_sql("ROLLBACK")
             return
         engine = self._writer.execution_options(isolation_level="REPEATABLE READ")
         async with engine.connect() as connection, connection.begin():
@@ -249,3 +252,11 @@ def _sqlite_engine(url: str, pool_size: int, synchronous: str, *, autocommit: bo
 
 def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _end_transaction(dbapi_connection: Any, _record: Any, _error: Any) -> None:
+    """Roll back before a connection whose task was cancelled is thrown away.
+
+    SQLite keeps a closed connection, with its lock, as long as any cursor of it is referenced.
+    """
+    dbapi_connection.rollback()
