@@ -101,6 +101,16 @@ async def test_space_before_admission_needs_both_keys(world: World) -> None:
     assert answer.json()["errors"][0]["code"] == "project_not_admitted"
 
 
+async def test_a_project_that_ended_takes_no_space(world: World) -> None:
+    project = await world.create_project()
+    path = f"/v1/projects/{project['id']}"
+    out = {"to": "rejected", "reason": "不符合方向"}
+    await make(world.operator, f"{path}/transitions", out, project["version"])
+    answer = await world.operator.post(f"{path}/residencies", json={"seats": 4, **TERM})
+    assert refusal(answer) == (409, "invalid_transition")
+    assert answer.json()["errors"][0]["code"] == "project_ended"
+
+
 async def test_departure_may_become_known_late(world: World) -> None:
     residency = await application(world)
     await admit(world, residency["id"], days_ago=6)

@@ -9,7 +9,7 @@ from services.registry.evidence.service import require_evidence
 from services.registry.projects.conduct import check_takes_part, takes_part
 from services.registry.projects.errors import InvalidPeriod, InvalidTransition
 from services.registry.projects.service import lock_project, log_transition, require_visible_project
-from services.registry.projects.stage import BEFORE_ADMISSION
+from services.registry.projects.stage import BEFORE_ADMISSION, EXITS
 from services.registry.projects.transitions import transitions_of_subject
 from services.registry.residencies import repository
 from services.registry.residencies.errors import NoEnclave, ResidencyEnded, SpaceNotFree
@@ -50,6 +50,7 @@ async def apply_for_residency(
     """Apply for space for a project."""
     project = await lock_project(tx, actor, project_id)
     await check_takes_part(tx, actor, project)
+    _check_goes_on(project)
     enclave_id = data.enclave_id or project["enclave_id"]
     if enclave_id is None:
         raise NoEnclave()
@@ -353,9 +354,16 @@ async def _check_in_order(tx: WriteSession, row: Row, effective_at: datetime) ->
 async def _check_admitted(tx: WriteSession, actor: Principal, project_id: str) -> None:
     """Space of a project not yet admitted is taken by its admission, which needs both keys."""
     project = await require_visible_project(tx, actor, project_id)
+    _check_goes_on(project)
     if project["stage"] in BEFORE_ADMISSION:
         failure = FieldError("project_not_admitted", "is taken with the admission", "须随项目准入办理")
         raise InvalidTransition(errors=[failure])
+
+
+def _check_goes_on(project: Row) -> None:
+    """The space of a project that ended was released, and nothing would release it again."""
+    if project["stage"] in EXITS:
+        raise InvalidTransition(errors=[FieldError("project_ended", "has ended", "项目已终止")])
 
 
 def _check_term(values: Row) -> None:
