@@ -75,7 +75,7 @@ class TokenVerifier:
         self._cache.pop(credential, None)
         try:
             header = jwt.get_unverified_header(credential)
-            if header.get("typ", "").lower() != "at+jwt" or header.get("alg") != "EdDSA":
+            if str(header.get("typ")).lower() != "at+jwt" or header.get("alg") != "EdDSA":
                 raise jwt.InvalidTokenError
             key = await self._key(str(header.get("kid", "")))
             claims = jwt.decode(

@@ -206,6 +206,8 @@ async def forgeries(secured: Secured) -> dict[str, str]:
         return body + "." + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
     return {
+        "a type that is no text": unsigned({**header, "typ": 1}, claims),
+        "no type": unsigned({**header, "typ": None}, claims),
         "alg none": unsigned({**header, "alg": "none"}, claims),
         "no signature": signing + ".",
         "HS256 with the public key": hmac_signed(pem),
