@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
 )
@@ -19,6 +20,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from shared.clock import to_rfc3339
 from shared.ids import ID_PATTERN
+
+YEARS = "^(19|2[0-9])[0-9]{2}-"
+"""Days and instants that are taken are of the years 1900 to 2999: beside a year 1 or 9999 there is no room
+for an offset from UTC or for a period that begins there."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
@@ -28,9 +33,13 @@ _INSTANT = re.compile(
 
 def _text_of(form: re.Pattern[str]) -> Any:
     def check(value: object) -> object:
-        if isinstance(value, date) or (isinstance(value, str) and form.fullmatch(value)):
+        if isinstance(value, date):
             return value
-        raise ValueError("is not written as RFC 3339 asks")
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise ValueError("is not written as RFC 3339 asks")
+        if not re.match(YEARS, value):
+            raise ValueError("is not from 1900 to 2999")
+        return value
 
     return check
 
@@ -60,6 +69,15 @@ def _without_conversions(node: Any) -> None:
                 _without_conversions(child)
 
 
+def _say_years(node: Any) -> None:
+    """Name the years that are taken at every day and instant of a JSON schema."""
+    if isinstance(node, dict) and node.get("format") in ("date", "date-time"):
+        node["pattern"] = YEARS
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, dict | list):
+            _say_years(child)
+
+
 class Input(BaseModel):
     """Base of request bodies: unknown fields are refused, texts are trimmed, floats must be finite.
 
@@ -74,6 +92,15 @@ class Input(BaseModel):
         schema = handler(source)
         _without_conversions(schema)
         return schema
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Say in the contract which years days and instants may have."""
+        described = handler(schema)
+        _say_years(handler.resolve_ref_schema(described))
+        return described
 
     def changes(self) -> dict[str, Any]:
         """Return only the fields the caller sent, for a merge patch."""
@@ -125,7 +152,11 @@ Adcode = Annotated[str, Field(pattern=r"^[1-9][0-9]{5}$", examples=["331100"])]
 Area = Annotated[float, Field(ge=0, le=1e8)]
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
 
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": YEARS}),
+]
 """A civil date of a query parameter; in a body every date is read so."""
 
 Instant = Annotated[

@@ -180,6 +180,27 @@ async def test_a_lead_says_when_it_was_found(world: World) -> None:
     assert refusal(await world.admin.post("/v1/projects", json=future)) == (409, "effective_in_future")
 
 
+@pytest.mark.parametrize("year", ["0001", "1899", "3000", "9999"])
+async def test_days_and_instants_far_outside_of_history_are_refused(world: World, year: str) -> None:
+    project = await world.create_project()
+    path = f"/v1/projects/{project['id']}"
+    instant, day = f"{year}-01-01T00:00:00Z", f"{year}-12-31"
+    headers = {"if-match": '"1"'}
+    for refused in (
+        await world.operator.post("/v1/projects", json=world.lead(effective_at=instant)),
+        await world.operator.post(
+            f"{path}/transitions", json={"to": "screening", "effective_at": instant}, headers=headers
+        ),
+        await world.operator.patch(path, json={"last_contact_on": day}, headers=headers),
+        await world.operator.post(
+            f"{path}/function-places", json={"function": "rnd", "adcode": "310112", "starts_on": day}
+        ),
+    ):
+        assert refusal(refused) == (422, "validation_failed")
+        assert refused.json()["errors"][0]["detail"] == "is not from 1900 to 2999"
+    assert (await world.operator.get(f"{path}/timeline")).status_code == 200
+
+
 async def test_an_admitted_project_keeps_its_enclave_and_operator(world: World) -> None:
     project = await world.create_project()
     path = f"/v1/projects/{project['id']}"
