@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.agreements.errors import AgreementExists
 from services.registry.agreements.models import agreements
 from services.registry.base import parties
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, visible
+
+_REFUSALS = dict.fromkeys(("pk_agreements", "uq_agreements_external_id"), AgreementExists)
 
 
 async def find(session: ReadSession, viewer: Viewer, agreement_id: str, *, lock: bool = False) -> Row | None:
@@ -36,10 +38,8 @@ async def of_project(session: ReadSession, project_id: str) -> Sequence[Row]:
 
 async def add(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one agreement."""
-    try:
+    with refusing(agreements, _REFUSALS):
         await tx.execute(insert(agreements).values(values))
-    except IntegrityError as error:
-        raise AgreementExists() from error
 
 
 async def change(tx: WriteSession, agreement_id: str, values: dict[str, Any]) -> None:

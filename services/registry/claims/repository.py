@@ -3,15 +3,17 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.claims.errors import ClaimExists
 from services.registry.claims.models import claims
 from services.registry.claims.schemas import SubjectType
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, visible
+
+_REFUSALS = dict.fromkeys(("pk_claims", "uq_claims_external_id"), ClaimExists)
 
 
 async def find(session: ReadSession, viewer: Viewer, claim_id: str, *, lock: bool = False) -> Row | None:
@@ -27,10 +29,8 @@ async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: C
 
 async def add(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one claim."""
-    try:
+    with refusing(claims, _REFUSALS):
         await tx.execute(insert(claims).values(values))
-    except IntegrityError as error:
-        raise ClaimExists() from error
 
 
 async def withdraw(tx: WriteSession, claim_id: str, values: dict[str, Any]) -> None:

@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.enclaves.errors import CentreTaken, EnclaveExists, NetworkExists
 from services.registry.enclaves.models import enclaves, networks
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.hot import HotQuery
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, seen_by, visible
-from shared.errors import Conflict
+
+_ENCLAVE_REFUSALS = {
+    "pk_enclaves": EnclaveExists,
+    "uq_enclaves_external_id": EnclaveExists,
+    "uq_enclaves_network_centre": CentreTaken,
+}
+_NETWORK_REFUSALS = dict.fromkeys(("pk_networks", "uq_networks_external_id"), NetworkExists)
 
 
 async def find(
@@ -50,18 +56,14 @@ async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: C
 
 async def add(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one enclave."""
-    try:
+    with refusing(enclaves, _ENCLAVE_REFUSALS):
         await tx.execute(insert(enclaves).values(values))
-    except IntegrityError as error:
-        raise _refusal(error, EnclaveExists) from error
 
 
 async def change(tx: WriteSession, enclave_id: str, values: dict[str, Any]) -> None:
     """Update one enclave whose row this transaction has locked."""
-    try:
+    with refusing(enclaves, _ENCLAVE_REFUSALS):
         await tx.execute(update(enclaves).where(enclaves.c.id == enclave_id).values(values))
-    except IntegrityError as error:
-        raise _refusal(error, EnclaveExists) from error
 
 
 async def members(session: ReadSession, network_ids: Sequence[str]) -> Sequence[Row]:
@@ -88,19 +90,10 @@ async def page_networks(session: ReadSession, viewer: Viewer, query: ListQuery, 
 
 async def add_network(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one network."""
-    try:
+    with refusing(networks, _NETWORK_REFUSALS):
         await tx.execute(insert(networks).values(values))
-    except IntegrityError as error:
-        raise NetworkExists() from error
 
 
 async def change_network(tx: WriteSession, network_id: str, values: dict[str, Any]) -> None:
     """Update one network whose row this transaction has locked."""
     await tx.execute(update(networks).where(networks.c.id == network_id).values(values))
-
-
-def _refusal(error: IntegrityError, otherwise: type[Conflict]) -> Conflict:
-    # SQLite names the columns of a violated index, PostgreSQL its name.
-    text = str(error.orig)
-    centre = "uq_enclaves_network_centre" in text or "enclaves.network_id" in text
-    return CentreTaken() if centre else otherwise()

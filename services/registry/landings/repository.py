@@ -5,14 +5,16 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.landings.errors import LandingExists
 from services.registry.landings.models import landings
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, visible, visible_in_list
+
+_REFUSALS = dict.fromkeys(("pk_landings", "uq_landings_project_home_unit"), LandingExists)
 
 
 async def find(session: ReadSession, viewer: Viewer, landing_id: str, *, lock: bool = False) -> Row | None:
@@ -45,10 +47,8 @@ async def overdue(session: ReadSession, today: date, limit: int) -> Sequence[Row
 
 async def add(tx: WriteSession, values: Mapping[str, Any]) -> None:
     """Insert one landing."""
-    try:
+    with refusing(landings, _REFUSALS):
         await tx.execute(insert(landings).values(values))
-    except IntegrityError as error:
-        raise LandingExists() from error
 
 
 async def change(tx: WriteSession, landing_id: str, values: Mapping[str, Any]) -> None:

@@ -3,12 +3,16 @@
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.organisations.errors import OrganisationExists
 from services.registry.organisations.models import organisations
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+
+_REFUSALS = dict.fromkeys(
+    ("pk_organisations", "uq_organisations_external_id", "uq_organisations_uscc"), OrganisationExists
+)
 
 
 async def find(session: ReadSession, organisation_id: str, *, lock: bool = False) -> Row | None:
@@ -24,15 +28,11 @@ async def page(session: ReadSession, query: ListQuery, signer: CursorSigner) -> 
 
 async def add(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one organisation."""
-    try:
+    with refusing(organisations, _REFUSALS):
         await tx.execute(insert(organisations).values(values))
-    except IntegrityError as error:
-        raise OrganisationExists() from error
 
 
 async def change(tx: WriteSession, organisation_id: str, values: dict[str, Any]) -> None:
     """Update one organisation whose row this transaction has locked."""
-    try:
+    with refusing(organisations, _REFUSALS):
         await tx.execute(update(organisations).where(organisations.c.id == organisation_id).values(values))
-    except IntegrityError as error:
-        raise OrganisationExists() from error

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.projects.errors import ProjectExists
 from services.registry.projects.models import function_places, project_industries, projects, transitions
+from shared.db.base import refusing
 from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.hot import HotQuery, hot_insert
 from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
@@ -18,6 +18,9 @@ HIDDEN = ("fingerprint", "identity", "reserve_reasons")
 _READ_COLUMNS = [column for column in projects.c if column.name not in HIDDEN]
 
 
+_REFUSALS = dict.fromkeys(
+    ("pk_projects", "uq_projects_identity", "uq_projects_operator_external"), ProjectExists
+)
 _BY_ID = select(*_READ_COLUMNS).where(projects.c.id == bindparam("project_id"))
 _READ_ANY = HotQuery(_BY_ID)
 _READ_OWN = HotQuery(_BY_ID.where(seen_by(parties, projects.c.id, bindparam("organisation_id"))))
@@ -49,10 +52,8 @@ async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: C
 
 async def add(tx: WriteSession, values: Mapping[str, Any], industries: Iterable[str]) -> None:
     """Insert one project with its parties and the industries it is found under."""
-    try:
+    with refusing(projects, _REFUSALS):
         await hot_insert(projects).run(tx, [values])
-    except IntegrityError as error:
-        raise ProjectExists() from error
     party_rows = [{"record_id": values["id"], "organisation_id": party} for party in values["party_ids"]]
     await hot_insert(parties).run(tx, party_rows)
     await _add_industries(tx, values["id"], industries)
@@ -60,10 +61,8 @@ async def add(tx: WriteSession, values: Mapping[str, Any], industries: Iterable[
 
 async def change(tx: WriteSession, project_id: str, values: Mapping[str, Any]) -> None:
     """Update one project whose row this transaction has locked."""
-    try:
+    with refusing(projects, _REFUSALS):
         await tx.execute(update(projects).where(projects.c.id == project_id).values(values))
-    except IntegrityError as error:
-        raise ProjectExists() from error
 
 
 async def replace_industries(tx: WriteSession, project_id: str, industries: Iterable[str]) -> None:

@@ -6,15 +6,17 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import and_, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from services.registry.base import parties
 from services.registry.residencies.errors import ResidencyExists
 from services.registry.residencies.models import residencies
 from services.registry.residencies.state import STAYING, ResidencyState
+from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import Condition, CursorSigner, ListQuery, Page, fetch_page
 from shared.db.visibility import Viewer, visible
+
+_REFUSALS = dict.fromkeys(("pk_residencies", "uq_residencies_project_enclave"), ResidencyExists)
 
 
 async def find(
@@ -66,10 +68,8 @@ async def holding(
 
 async def add(tx: WriteSession, values: dict[str, Any]) -> None:
     """Insert one residency."""
-    try:
+    with refusing(residencies, _REFUSALS):
         await tx.execute(insert(residencies).values(values))
-    except IntegrityError as error:
-        raise ResidencyExists() from error
 
 
 async def change(tx: WriteSession, residency_id: str, values: dict[str, Any]) -> None:
