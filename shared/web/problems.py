@@ -6,11 +6,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from shared.context import request_context
-from shared.errors import DomainError, FieldError
+from shared.errors import DomainError, FieldError, Unavailable
+from shared.logging import get_logger
+
+_log = get_logger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -169,6 +173,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return _respond(request, error_from_status(error.status_code, headers))
 
 
+async def _on_full_pool(request: Request, error: Exception) -> Response:
+    _log.warning("no_connection_free", reason=type(error).__name__)
+    return _respond(request, Unavailable(headers={"Retry-After": "2"}))
+
+
 def _allowed_methods(request: Request) -> list[str]:
     """Return the methods of all routes on this path; the router itself names only the first route's.
 
@@ -194,3 +203,4 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(PoolTimeoutError, _on_full_pool)

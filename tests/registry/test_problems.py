@@ -2,6 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
 from tests.support.services import ServiceUnderTest
 
 
@@ -39,3 +42,16 @@ async def test_a_body_that_is_too_large_is_a_problem_whether_it_says_so_or_not(
         )
         assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
         assert refused.headers["x-request-id"] == refused.json()["request_id"]
+
+
+async def test_a_store_without_a_free_connection_is_unavailable(
+    registry: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted() -> None:
+        raise PoolTimeoutError
+
+    admin = registry.as_admin()
+    monkeypatch.setattr(registry.database, "read", exhausted)
+    answer = await admin.get("/v1/organisations")
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert answer.headers["retry-after"] == "2"
