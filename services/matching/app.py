@@ -76,6 +76,7 @@ def create_app(
                 feed_router(feed, "matching:events:read"),
             ],
             tasks=tasks,
+            on_stopping=[feed.close],
             on_start=[revocations.load, engine.refresh],
             on_stop=[registry.close],
             read_lag=partial(_lag_events, database),

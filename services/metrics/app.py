@@ -60,6 +60,7 @@ def create_app(
             state=state,
             routers=[kpis_router, feed_router(feed, "metrics:events:read")],
             tasks=tasks,
+            on_stopping=[feed.close],
             on_stop=[registry.close],
             read_lag=read_lag,
         )

@@ -82,6 +82,7 @@ def create_app(
                 feed_router(feed, "registry:events:read"),
             ],
             tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
+            on_stopping=[feed.close],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close, matching.close],
         )

@@ -88,6 +88,12 @@ class Feed:
         self._parties = parties
         self._sequenced = database.signal(SEQUENCED)
         self._head_watch = _HeadWatch(database, tables)
+        self._closing = False
+
+    def close(self) -> None:
+        """Let nobody wait any longer: who waits gets an empty page now, and streams end after it."""
+        self._closing = True
+        self._sequenced.notify()
 
     async def page(
         self,
@@ -107,7 +113,7 @@ class Feed:
         deadline = loop.time() + min(wait_s, MAX_WAIT_S)
         seen = self._sequenced.count
         page = await self._start(query, after)
-        while not page.events and (left := deadline - loop.time()) > 0:
+        while not page.events and (left := deadline - loop.time()) > 0 and not self._closing:
             if not page.has_more:
                 await self._await_head(page.head, seen, left)
             seen = self._sequenced.count
@@ -132,7 +138,7 @@ class Feed:
         while True:
             page = await self.page(viewer, after, limit, types, subject_id, heartbeat_s if live else 0)
             yield page
-            if not (live or page.has_more):
+            if self._closing or not (live or page.has_more):
                 return
             after = page.next_cursor
 
@@ -187,7 +193,7 @@ class Feed:
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             if await self._sequenced.wait(seen, min(_POLL_S, left)):
                 return
-            if await self._head_watch.head() != head:
+            if self._closing or await self._head_watch.head() != head:
                 return
 
 

@@ -44,6 +44,7 @@ class ServiceParts:
     routers: Sequence[APIRouter]
     tasks: Sequence[Task] = ()
     on_start: Sequence[Callable[[], Awaitable[None]]] = ()
+    on_stopping: Sequence[Callable[[], None]] = ()
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
     read_lag: LagReader | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
@@ -150,11 +151,18 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         if settings.run_workers:
             tasks += [*parts.tasks, periodic(parts.state.database, partial(_forget, parts.state), batch=1000)]
         running = [asyncio.create_task(_guarded(task, stop)) for task in tasks]
+
+        def begin_stop() -> None:
+            probe.stopping = True
+            stop.set()
+            for end_waits in parts.on_stopping:
+                end_waits()
+
+        app.state.begin_stop = begin_stop
         try:
             yield
         finally:
-            probe.stopping = True
-            stop.set()
+            begin_stop()
             _, late = await asyncio.wait(running, timeout=settings.shutdown_grace_s)
             for task in late:
                 task.cancel()

@@ -4,7 +4,9 @@ import re
 import time
 from typing import Any
 
+import anyio
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.context import RequestContext, request_context
@@ -56,6 +58,8 @@ class RequestMiddleware:
             else:
                 await self._app(scope, _limited(receive, self._max_body_bytes), send_with_headers)
         except Exception as error:
+            if started_answer and _caller_left(error):
+                return
             self._log.error("unhandled_error", path=scope["path"], exc_info=error)
             if started_answer:
                 raise
@@ -75,6 +79,13 @@ class RequestMiddleware:
         self._log.info(
             "request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2)
         )
+
+
+def _caller_left(error: BaseException) -> bool:
+    """Tell whether a stream ended only because nobody reads it any longer."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_caller_left(inner) for inner in error.exceptions)
+    return isinstance(error, anyio.BrokenResourceError | anyio.ClosedResourceError | ClientDisconnect)
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -1,5 +1,8 @@
 """Running a service under uvicorn with the limits every service has."""
 
+import asyncio
+from types import FrameType
+
 import uvicorn
 from fastapi import FastAPI
 
@@ -7,9 +10,21 @@ from shared.settings import ServiceSettings
 from shared.web.protocol import BoundedProtocol
 
 
+class _Server(uvicorn.Server):
+    """Tells the application of a signal at once; its lifespan would hear of it only after the drain."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Be unready, end long polls and streams, then drain."""
+        app: FastAPI = self.config.app  # type: ignore[assignment]
+        begin_stop = getattr(app.state, "begin_stop", None)
+        if begin_stop is not None:
+            asyncio.get_event_loop().call_soon_threadsafe(begin_stop)
+        super().handle_exit(sig, frame)
+
+
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way get the grace period to end."""
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -21,3 +36,4 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         http=BoundedProtocol,
         ws="none",
     )
+    _Server(config).run()

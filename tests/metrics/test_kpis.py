@@ -189,6 +189,12 @@ async def test_slices_combine_and_groups_answer_each_value(metrics: Metrics) -> 
     by_section = await figure(metrics, "incubating", group_by="section")
     assert {row["key"]: row["figure"]["value"] for row in by_section["groups"]} == {"C": 3, "I": 1}
     assert by_section["figure"]["value"] == 3
+    by_cohort = await figure(metrics, "incubating", group_by="cohort")
+    assert {row["key"]: row["figure"]["value"] for row in by_cohort["groups"]} == {
+        "2020": 1,
+        "2021": 1,
+        "2022": 1,
+    }
 
 
 async def test_a_member_sees_only_its_own_records(metrics: Metrics) -> None:

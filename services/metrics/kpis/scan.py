@@ -68,7 +68,7 @@ def members(question: Question, kpi: str) -> Subquery:
             columns.append(landed.c.day.label(f"{tier}_day"))
         else:
             columns.append(cast(null(), Integer).label(f"{tier}_day"))
-    key: Expression = admitted.c.day / 10_000 if question.group_by == "cohort" else scope.c.key
+    key: Expression = admitted.c.day // 10_000 if question.group_by == "cohort" else scope.c.key
     columns.append(cast(key, String).label("key"))
     statement = select(*columns).select_from(source)
     for condition in question.slices:
