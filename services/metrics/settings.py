@@ -26,6 +26,6 @@ class MetricsSettings(ServiceSettings):
     feed_page_size: int = 500
     """Events read at once."""
     feed_wait_s: float = 10.0
-    database_command_timeout_s: float = 60.0
-    """Longer than elsewhere: a scan passes over all facts, and a new epoch empties whole tables."""
     """How long the registry may hold a question until there is something new."""
+    database_command_timeout_s: float = 60.0
+    """Seconds a statement may take: a scan passes over all facts, a new epoch empties whole tables."""
