@@ -58,12 +58,21 @@ class PostgresDriver:
 
     async def row(self, sql: str, params: Sequence[Any]) -> Any:
         """Return the first row."""
-        pool = self._pool or await self._open()
-        connection = await pool.acquire(timeout=self._timeout_s)
+        import asyncpg
+
         try:
-            return await connection.fetchrow(sql, *params)
-        finally:
-            await pool.release(connection)
+            pool = self._pool or await self._open()
+            connection = await pool.acquire(timeout=self._timeout_s)
+            try:
+                return await connection.fetchrow(sql, *params)
+            finally:
+                await pool.release(connection)
+        except (
+            asyncpg.InterfaceError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+        ) as error:
+            raise ConnectionError("the connection to the store was lost") from error
 
     async def _open(self) -> Any:
         import asyncpg

@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.context import RequestContext, request_context
+from shared.errors import DomainError, Unavailable
 from shared.ids import new_id
 from shared.logging import get_logger
+from shared.messaging.failures import is_permanent
 from shared.telemetry import REQUEST_SECONDS
 from shared.web.problems import error_from_status, problem_response
 
@@ -63,7 +65,7 @@ class RequestMiddleware:
             self._log.error("unhandled_error", path=scope["path"], exc_info=error)
             if started_answer:
                 raise
-            failure = problem_response(error_from_status(500), instance=scope["path"])
+            failure = problem_response(_failure(error), instance=scope["path"])
             await failure(scope, receive, send_with_headers)
         finally:
             self._record(scope, status, time.perf_counter() - started)
@@ -79,6 +81,11 @@ class RequestMiddleware:
         self._log.info(
             "request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2)
         )
+
+
+def _failure(error: Exception) -> DomainError:
+    """Return what a caller is told: try again where the store or a peer was gone, else nothing in detail."""
+    return error_from_status(500) if is_permanent(error) else Unavailable(headers={"Retry-After": "2"})
 
 
 def _caller_left(error: BaseException) -> bool:
