@@ -37,7 +37,7 @@ async def deep_cursor(app: Any, headers: dict[str, str], store: Store) -> tuple[
     path = f"/v1/projects/{store.project_id(int(store.size * (1 - DEPTH)))}"
     project = json.loads((await inprocess.send(app, Call("GET", path, headers=headers))).body)
     created_at = datetime.fromisoformat(project["created_at"])
-    query = parse_list_query(PROJECT_LIST, [], "cli_of_network")
+    query = parse_list_query(PROJECT_LIST, [], "/v1/projects cli_of_network")
     cursor = state.signer.sign(query, (created_at, project["id"]))
     return f"{created_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}={project['id']}", f"cursor={cursor}"
 
