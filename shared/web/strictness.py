@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -113,8 +113,6 @@ def _check_text(text: str) -> None:
 
 class StrictRoute(APIRoute):
     """A route that refuses unknown query parameters, wrong content types and loose JSON."""
-
-    open_query: ClassVar[str] = "x-open-query"
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match, unless a colon would become part of an identifier: it begins the name of an action."""
