@@ -54,11 +54,11 @@ def create_app(
         database=database,
         authenticator=authenticator or registry.authenticator(revocations.is_revoked),
         signer=CursorSigner(settings.secret_key),
+        feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
         extra={"engine": engine, "consumer": consumer, "revocations": revocations},
     )
-    feed = Feed(database, messaging, parties)
     tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
     if consumer is None:
         _log.warning("registry_not_followed", reason="no client_id and client_secret")
@@ -73,10 +73,9 @@ def create_app(
             routers=[
                 recommendations_router,
                 profiles_router,
-                feed_router(feed, "matching:events:read"),
+                feed_router("matching:events:read"),
             ],
             tasks=tasks,
-            on_stopping=[feed.close],
             on_start=[revocations.load, engine.refresh],
             on_stop=[registry.close],
             read_lag=partial(_lag_events, database),

@@ -38,9 +38,9 @@ def create_app(
         database=database,
         authenticator=authenticator or registry.authenticator(),
         signer=CursorSigner(settings.secret_key),
+        feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
     )
-    feed = Feed(database, messaging, parties)
     tasks: list[Task] = [Sequencer(database, messaging).run]
     source = feed_source or registry.feed(EVENT_TYPES)
     if source is not None:
@@ -58,9 +58,8 @@ def create_app(
             summary="Projects incubated, reserve projects, landing rate: for any slice, as of any time.",
             directory=Path(__file__).parent,
             state=state,
-            routers=[kpis_router, feed_router(feed, "metrics:events:read")],
+            routers=[kpis_router, feed_router("metrics:events:read")],
             tasks=tasks,
-            on_stopping=[feed.close],
             on_stop=[registry.close],
             read_lag=read_lag,
         )

@@ -47,7 +47,6 @@ def create_app(
     matching = MatchingClient(
         ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)
     )
-    feed = Feed(database, messaging, parties)
     sequencer = Sequencer(database, messaging)
     state = ServiceState(
         name="registry",
@@ -55,6 +54,7 @@ def create_app(
         database=database,
         authenticator=authenticator or access.authenticator,
         signer=CursorSigner(settings.secret_key),
+        feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         extra={EXTRA: access, "matching": matching},
     )
@@ -79,10 +79,9 @@ def create_app(
                 access_router,
                 token_router,
                 audit_router,
-                feed_router(feed, "registry:events:read"),
+                feed_router("registry:events:read"),
             ],
             tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
-            on_stopping=[feed.close],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close, matching.close],
         )

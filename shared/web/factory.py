@@ -44,7 +44,6 @@ class ServiceParts:
     routers: Sequence[APIRouter]
     tasks: Sequence[Task] = ()
     on_start: Sequence[Callable[[], Awaitable[None]]] = ()
-    on_stopping: Sequence[Callable[[], None]] = ()
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
     read_lag: LagReader | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
@@ -155,8 +154,7 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         def begin_stop() -> None:
             probe.stopping = True
             stop.set()
-            for end_waits in parts.on_stopping:
-                end_waits()
+            parts.state.feed.close()
 
         app.state.begin_stop = begin_stop
         try:

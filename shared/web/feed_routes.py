@@ -8,8 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from shared.messaging.cursor import Cursor
-from shared.messaging.feed import Feed, FeedPage
+from shared.messaging.feed import FeedPage
 from shared.web.access import ReadAccess, Reads
 from shared.web.strictness import StrictRoute
 
@@ -64,13 +63,6 @@ class EventPage(BaseModel):
     head: int
 
 
-def page_bytes(page: FeedPage) -> bytes:
-    """Return a page as JSON, splicing the events' own bytes."""
-    tail = f'],"next_cursor":"{page.next_cursor}","has_more":{str(page.has_more).lower()}'
-    end = f',"epoch":"{page.epoch}","head":{page.head}}}'
-    return b'{"items":[' + b",".join(page.events) + tail.encode() + end.encode()
-
-
 STREAM_PAGE = 500
 
 After = Annotated[
@@ -95,8 +87,8 @@ SubjectId = Annotated[
 Wait = Annotated[int, Query(ge=0, le=30, description="Seconds to wait for a new event.")]
 
 
-def feed_router(feed: Feed, scope: str) -> APIRouter:
-    """Return ``/v1/events`` and ``/v1/events/stream`` over a service's feed."""
+def feed_router(scope: str) -> APIRouter:
+    """Return ``/v1/events`` and ``/v1/events/stream`` over the feed of the service that is asked."""
     router = APIRouter(prefix="/v1/events", route_class=StrictRoute, tags=["events"])
     Read = Annotated[ReadAccess, Depends(Reads(scope))]  # noqa: N806
 
@@ -112,13 +104,13 @@ def feed_router(feed: Feed, scope: str) -> APIRouter:
     ) -> Response:
         """Read the log in order. With `Accept: application/jsonl` all up to the head, a line each."""
         names = _split(types)
-        page = await feed.page(
+        page = await access.state.feed.page(
             access.principal, after, limit, types=names, subject_id=subject_id, wait_s=wait
         )
         if "application/jsonl" in request.headers.get("accept", ""):
-            lines = _json_lines(page, feed, access, names, subject_id)
+            lines = _json_lines(page, access, names, subject_id)
             return StreamingResponse(lines, media_type="application/jsonl")
-        return Response(page_bytes(page), media_type="application/json")
+        return Response(page.json(), media_type="application/json")
 
     async def open_stream(
         access: Read,
@@ -128,8 +120,10 @@ def feed_router(feed: Feed, scope: str) -> APIRouter:
     ) -> AsyncIterator[FeedPage]:
         # The first page is read here because a refusal must be answered before the stream has begun.
         names = _split(types)
-        first = await feed.page(access.principal, last_event_id or after, STREAM_PAGE, types=names)
-        return _pages_from(first, feed, access, names)
+        first = await access.state.feed.page(
+            access.principal, last_event_id or after, STREAM_PAGE, types=names
+        )
+        return _pages_from(first, access, names)
 
     @router.get(
         "/stream",
@@ -143,8 +137,7 @@ def feed_router(feed: Feed, scope: str) -> APIRouter:
     ) -> AsyncIterator[ServerSentEvent]:
         """Follow the log as server-sent events; a client that reconnects resumes by Last-Event-ID."""
         async for page in pages:
-            for event, position in zip(page.events, page.positions, strict=True):
-                cursor = str(Cursor(page.epoch, position))
+            for cursor, event in page.entries():
                 yield ServerSentEvent(raw_data=event.decode(), event="event", id=cursor)
 
     return router
@@ -160,21 +153,23 @@ _JSON_LINES: dict[int | str, dict[str, Any]] = {
 
 
 async def _pages_from(
-    first: FeedPage, feed: Feed, access: ReadAccess, types: list[str] | None
+    first: FeedPage, access: ReadAccess, types: list[str] | None
 ) -> AsyncIterator[FeedPage]:
     yield first
-    async for page in feed.follow(access.principal, first.next_cursor, types=types):
+    async for page in access.state.feed.follow(access.principal, first.next_cursor, types=types):
         yield page
 
 
 async def _json_lines(
-    page: FeedPage, feed: Feed, access: ReadAccess, types: list[str] | None, subject_id: str | None
+    page: FeedPage, access: ReadAccess, types: list[str] | None, subject_id: str | None
 ) -> AsyncIterator[bytes]:
     """Yield the first page, what follows it, and a last line with the cursor to go on from."""
     yield b"".join(event + b"\n" for event in page.events)
     cursor = page.next_cursor
     if page.has_more:
-        async for following in feed.follow(access.principal, cursor, types, subject_id, live=False):
+        async for following in access.state.feed.follow(
+            access.principal, cursor, types, subject_id, live=False
+        ):
             yield b"".join(event + b"\n" for event in following.events)
             cursor = following.next_cursor
     yield f'{{"_eof":true,"next_cursor":"{cursor}"}}\n'.encode()

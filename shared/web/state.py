@@ -9,6 +9,7 @@ from sqlalchemy import Table
 
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
+from shared.messaging.feed import Feed
 from shared.settings import ServiceSettings
 from shared.web.auth import Authenticator
 
@@ -22,6 +23,7 @@ class ServiceState:
     database: Database
     authenticator: Authenticator
     signer: CursorSigner
+    feed: Feed
     idempotency_keys: Table
     data_age: Callable[[], dict[str, str]] = dict
     extra: dict[str, Any] = field(default_factory=dict)

@@ -26,7 +26,9 @@ from tests.contracts.hostile import (
 )
 from tests.support.services import ServiceUnderTest, empty_store
 
-SLOWEST_S = 1.0
+HANG_S = 10.0
+"""Far beyond what a refusal costs, for a slow machine too: only work without a bound takes this long."""
+
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 
 
@@ -41,11 +43,11 @@ class Target:
 
     async def send(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         """Send a request and check what holds of every answer."""
-        started = time.process_time()  # Not by the wall, so that a busy machine accuses nobody.
-        async with asyncio.timeout(10):
+        started = time.process_time()  # The loop's own timeout does not end what never awaits.
+        async with asyncio.timeout(3 * HANG_S):
             answer = await self.client.request(method, path, **parts)
         took = time.process_time() - started
-        assert took < SLOWEST_S, (method, path, took)
+        assert took < HANG_S, (method, path, took)
         assert_proper(answer.status_code, answer.headers, answer.content, method)
         return answer
 
