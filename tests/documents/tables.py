@@ -25,17 +25,23 @@ def words(results: list[GuardResult]) -> tuple[str, str]:
     return names, " ".join(result.detail_en for result in results)
 
 
+def of_this_step(results: list[GuardResult]) -> list[GuardResult]:
+    return [result for result in results if result.name != "effective_in_order"]
+
+
+def every_step(order: GuardResult) -> list[str]:
+    return ["every step, also a forced one", f"`{order.name}`", order.detail_en]
+
+
 def stage_guards() -> str:
     facts = stage.StageFacts()
     rows = []
     for before, after in pairwise(LADDER):
-        results = [r for r in stage.evaluate(before, after, facts) if r.name != "effective_in_order"]
-        rows.append([f"`{before}` → `{after}`", *words(results)])
+        rows.append([f"`{before}` → `{after}`", *words(of_this_step(stage.evaluate(before, after, facts)))])
     exits = ", ".join(f"`{exit_}`" for exit_ in Stage if exit_ in EXITS)
-    leaving = [r for r in stage.evaluate(Stage.LEAD, Stage.REJECTED, facts) if r.name != "effective_in_order"]
+    leaving = of_this_step(stage.evaluate(Stage.LEAD, Stage.REJECTED, facts))
     rows.append([f"any before `completed` → {exits}", *words(leaving)])
-    order = stage.EFFECTIVE_IN_ORDER(facts)
-    rows.append(["every step", f"`{order.name}`", order.detail_en])
+    rows.append(every_step(stage.EFFECTIVE_IN_ORDER(facts)))
     return table(["step", "guards", "what they say when they refuse"], rows)
 
 
@@ -44,11 +50,14 @@ def landing_guards() -> str:
     along = dict(pairwise(landing.LADDER))
     for (before, after), guards in landing.GUARDS.items():
         if along.get(before) == after or after == landing.LandingState.LAPSED:
-            rows.append([f"`{before}` → `{after}`", *words([guard(facts) for guard in guards])])
+            found = of_this_step([guard(facts) for guard in guards])
+            rows.append([f"`{before}` → `{after}`", *words(found)])
     for failure in (landing.LandingState.BREACHED, landing.LandingState.MOVED_AWAY):
         sources = [before for before, after in landing.GUARDS if after == failure]
         before = ", ".join(f"`{state}`" for state in sources)
-        rows.append([f"{before} → `{failure}`", *words(landing.evaluate(sources[0], failure, facts))])
+        found = of_this_step(landing.evaluate(sources[0], failure, facts))
+        rows.append([f"{before} → `{failure}`", *words(found)])
+    rows.append(every_step(landing.effective_in_order(facts)))
     return table(["step", "guards", "what they say when they refuse"], rows)
 
 

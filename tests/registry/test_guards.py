@@ -246,6 +246,7 @@ LANDING_SPOILED: list[tuple[LandingState, LandingState, str, dict[str, Any]]] = 
     (L.SIGNED, L.LAPSED, "start_overdue", {"start_overdue": None}),
     *[(at, L.BREACHED, "reason_given", {"reason_given": False}) for at in landing.LADDER[1:5]],
     *[(at, L.MOVED_AWAY, "reason_given", {"reason_given": False}) for at in landing.LADDER[2:]],
+    *[(a, b, "effective_in_order", {"effective_in_order": False}) for a, b in sorted(landing.GUARDS)],
 ]
 
 

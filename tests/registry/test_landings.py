@@ -1,12 +1,13 @@
 """Landings through HTTP: from intent to honoured, and the ways they fail."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
-from services.registry.landings.service import lapse_overdue
+from services.registry.landings.service import LATE_ENTRY, lapse_overdue
+from shared import clock
 from tests.registry.project_world import World, build_world, make, refusal
 from tests.support.services import ServiceUnderTest
 
@@ -202,22 +203,48 @@ async def test_a_stale_version_or_a_future_fact_is_refused(world: World) -> None
     assert refusal(future) == (409, "effective_in_future")
 
 
+async def lapses(world: World, today: date) -> int:
+    async with world.registry.database.write() as tx:
+        return await lapse_overdue(tx, today)
+
+
 async def test_a_signed_landing_lapses_after_its_start_and_grace(world: World) -> None:
-    _, landing = await signed(world)
-    database = world.registry.database
-    async with database.write() as tx:
-        assert await lapse_overdue(tx, date(2026, 3, 9)) == 0
-    async with database.write() as tx:
-        assert await lapse_overdue(tx, date(2026, 3, 10)) == 1
-    async with database.write() as tx:
-        assert await lapse_overdue(tx, date(2026, 3, 11)) == 0
+    _, landing = await signed(world, start_on="2090-03-06")
+    assert landing["lapses_after"] == "2090-03-13"
+    assert await lapses(world, date(2090, 3, 13)) == 0
+    assert await lapses(world, date(2090, 3, 14)) == 1
+    assert await lapses(world, date(2090, 3, 15)) == 0
     url = f"/v1/landings/{landing['id']}"
     assert (await world.home_unit.get(url)).json()["state"] == "lapsed"
     entry = (await world.home_unit.get(f"{url}/transitions")).json()["items"][-1]
-    assert (entry["actor_kind"], entry["effective_at"]) == ("system", "2026-03-09T16:00:00.000Z")
+    assert (entry["actor_kind"], entry["effective_at"]) == ("system", "2090-03-13T16:00:00.000Z")
     event = (await world.events("landing.state_changed"))[-1]
-    assert event["effective_at"] == "2026-03-09T16:00:00.000Z"
-    assert event["timestamp"] > event["effective_at"]
+    assert event["effective_at"] == "2090-03-13T16:00:00.000Z"
+
+
+async def test_a_landing_entered_after_its_grace_is_left_time_for_what_came_next(world: World) -> None:
+    _, landing = await signed(world)
+    assert await lapses(world, clock.today() + LATE_ENTRY) == 0
+    assert await lapses(world, clock.today() + LATE_ENTRY + timedelta(days=1)) == 1
+    log = (await world.home_unit.get(f"/v1/landings/{landing['id']}/transitions")).json()["items"]
+    signing, lapsing = log[-2:]
+    assert lapsing["effective_at"] == signing["effective_at"] > "2026-03-09T16:00:00.000Z"
+
+
+async def test_the_steps_of_a_landing_are_in_order_also_when_forced(world: World) -> None:
+    project_id, landing = await intend(world)
+    step = {"to": "signed", "commitments": COMMITMENTS, "compliance": COMPLIANT}
+    assert guards(await move(world, landing, **step, effective_at="2026-01-03T01:00:00Z")) == [
+        "effective_in_order"
+    ]
+    landing = await moved(world, landing, **step)
+    back = {"to": "intent", "force": True, "reason": "补录"}
+    assert guards(await move(world, landing, **back, effective_at="2026-01-03T01:00:00Z")) == [
+        "effective_in_order"
+    ]
+    evidence = [await file(world, project_id, "tax_registration")]
+    registering = {"to": "registered", "legal_entity": valid_entity(), "evidence_ids": evidence}
+    assert (await moved(world, landing, **registering))["state"] == "registered"
 
 
 async def test_a_landing_that_is_not_overdue_does_not_lapse(world: World) -> None:

@@ -277,6 +277,10 @@ async def test_a_late_fact_keeps_both_times(world: World) -> None:
     matching_finds(world)
     earlier = await post_step(world, project["id"], "reserve", effective_at="2026-01-03T01:00:00Z")
     assert failed_guards(earlier) == {"effective_in_order"}
+    by_force = {"force": True, "reason": "补录", "effective_at": "2026-01-03T01:00:00Z"}
+    assert failed_guards(await post_step(world, project["id"], "reserve", **by_force)) == {
+        "effective_in_order"
+    }
     future = await post_step(world, project["id"], "reserve", effective_at="2999-01-03T01:00:00Z")
     assert refusal(future) == (409, "effective_in_future")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.registry.projects.guarding import GuardResult, edge_exists
+from services.registry.projects.guarding import IN_ORDER, GuardResult, edge_exists
 
 REINVESTMENT_WARNING_PERCENT = 150
 
@@ -44,6 +44,7 @@ class LandingFacts:
     verified_evidence_kinds: frozenset[str] = frozenset()
     start_overdue: bool | None = None
     reason_given: bool = False
+    effective_in_order: bool = True
 
 
 Guard = Callable[[LandingFacts], GuardResult]
@@ -180,7 +181,12 @@ def reason_given(facts: LandingFacts) -> GuardResult:
     return GuardResult("reason_given", facts.reason_given, "A reason is needed.", "须说明原因。")
 
 
-GUARDS: dict[tuple[LandingState, LandingState], tuple[Guard, ...]] = {
+def effective_in_order(facts: LandingFacts) -> GuardResult:
+    """A landing's steps are recorded in the order in which they happened."""
+    return GuardResult("effective_in_order", facts.effective_in_order, *IN_ORDER)
+
+
+_STEPS: dict[tuple[LandingState, LandingState], tuple[Guard, ...]] = {
     (S.INTENT, S.SIGNED): (
         home_unit_chosen,
         commitments_stated,
@@ -195,6 +201,7 @@ GUARDS: dict[tuple[LandingState, LandingState], tuple[Guard, ...]] = {
     **{(state, S.BREACHED): (reason_given,) for state in LADDER[1:5]},
     **{(state, S.MOVED_AWAY): (reason_given,) for state in LADDER[2:]},
 }
+GUARDS = {edge: (*guards, effective_in_order) for edge, guards in _STEPS.items()}
 
 
 def forcible(from_state: LandingState, to_state: LandingState) -> bool:

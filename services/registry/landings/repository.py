@@ -1,7 +1,7 @@
 """All SQL of landings."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -37,10 +37,12 @@ async def of_project(session: ReadSession, project_id: str) -> Sequence[Row]:
     return await session.rows(statement.order_by(landings.c.created_at, landings.c.id))
 
 
-async def overdue(session: ReadSession, today: date, limit: int) -> Sequence[Row]:
-    """Return signed landings whose grace ended before today, longest overdue first."""
+async def overdue(session: ReadSession, today: date, entered_before: datetime, limit: int) -> Sequence[Row]:
+    """Return landings whose signing was entered before an instant and whose grace ended before today."""
     statement = select(landings.c.id, landings.c.project_id).where(
-        landings.c.state == "signed", landings.c.lapses_after < today
+        landings.c.state == "signed",
+        landings.c.lapses_after < today,
+        landings.c.updated_at < entered_before,
     )
     return await session.rows(statement.order_by(landings.c.lapses_after, landings.c.id).limit(limit))
 

@@ -1,5 +1,6 @@
 """Use cases of landings."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.registry.landings.errors import HomeUnitNotProposed
 from services.registry.landings.guards import (
     LandingFacts,
     LandingState,
+    effective_in_order,
     evaluate,
     forcible,
     is_warned,
@@ -26,7 +28,13 @@ from services.registry.landings.working_days import add_working_days
 from services.registry.organisations.service import require_organisation
 from services.registry.projects.conduct import check_takes_part
 from services.registry.projects.errors import EffectiveInFuture, ReasonRequired
-from services.registry.projects.guarding import GuardResult, as_details, edge_exists, require_passed
+from services.registry.projects.guarding import (
+    GuardResult,
+    as_details,
+    edge_exists,
+    is_in_order,
+    require_passed,
+)
 from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import lock_project, log_transition
 from services.registry.projects.stage import Track
@@ -43,6 +51,7 @@ from shared.messaging.outbox import EventType, publish
 
 FORCE_SCOPE = "registry:landings:admin"
 DEFAULT_GRACE_WORKING_DAYS = 20
+LATE_ENTRY = timedelta(days=28)
 _COMMITTED = ("amount_cny", "start_on", "annual_output_cny", "annual_tax_cny", "jobs")
 _CHECKED = ("reinvestment_percent", "relocation_clause", "compliance_approver")
 _ENTITY = ("entity_name", "entity_uscc", "entity_adcode")
@@ -140,11 +149,14 @@ async def move_landing(
     after = {**row, **_brought(data), "state": data.to.value}
     after["lapses_after"] = _lapses_after(after)
     from_state = LandingState(row["state"])
+    in_order = is_in_order(await transitions_of_subject(tx, row["id"]), effective_at)
     if data.force:
         _check_force(actor, from_state, data)
+        require_passed([effective_in_order(LandingFacts(effective_in_order=in_order))])
         details: dict[str, Any] = {}
     else:
         facts = await _facts(tx, after, evidence, data.reason, clock.civil_date(effective_at))
+        facts = replace(facts, effective_in_order=in_order)
         results = [_fields_belong(data), *evaluate(from_state, data.to, facts)]
         require_passed(results)
         details = {"guards": as_details(results)}
@@ -152,14 +164,20 @@ async def move_landing(
 
 
 async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
-    """Let signed landings lapse whose start and grace have passed; return how many did."""
-    lapsed = 0
-    for due in await repository.overdue(tx, today, limit):
+    """Let signed landings lapse whose start and grace have passed; return how many did.
+
+    One that was signed, as far as we know, only within ``LATE_ENTRY`` is left alone: who enters a past
+    history does not do so in one moment, and what comes next may be on the way.
+    """
+    lapsed, entered_before = 0, clock.start_of_day(today) - LATE_ENTRY
+    for due in await repository.overdue(tx, today, entered_before, limit):
         await lock_project(tx, SYSTEM, due["project_id"])
         row = await repository.find(tx, SYSTEM, due["id"], lock=True)
         if row is None or row["state"] != LandingState.SIGNED or row["lapses_after"] >= today:
             continue
-        effective_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
+        overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
+        signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
+        effective_at = max(overdue_at, signed_at)
         step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
         after = {**row, "state": step.to.value}
         details = {"guards": [{"guard": "start_overdue", "passed": True}]}

@@ -1,11 +1,19 @@
 """How the guards of a track answer: each one by name, so that a refusal names every guard that failed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from services.registry.projects.errors import InvalidTransition
+from services.registry.projects.schemas import TransitionRead
 from shared.errors import FieldError
+
+IN_ORDER = (
+    "A step cannot take effect before the step that was recorded before it.",
+    "生效时间不得早于此前已记录的变更。",
+)
+"""What the guard of order says; no step escapes it, forced or not, so that a track tells one history."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,11 @@ def edge_exists(from_state: str, to_state: str, exists: bool) -> GuardResult:
         f"不存在从 {from_state} 到 {to_state} 的变更。",
         {"from": from_state, "to": to_state},
     )
+
+
+def is_in_order(history: Sequence[TransitionRead], effective_at: datetime) -> bool:
+    """Tell whether a step at ``effective_at`` is no earlier than the last one recorded."""
+    return not history or history[-1].effective_at <= effective_at
 
 
 def failures(results: Iterable[GuardResult]) -> list[GuardResult]:

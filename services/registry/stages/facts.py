@@ -6,8 +6,8 @@ from datetime import datetime
 from services.registry.agreements.service import commitments_of
 from services.registry.clients.matching import Recommendation
 from services.registry.landings.service import landings_of
+from services.registry.projects.guarding import is_in_order
 from services.registry.projects.places import places_of
-from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import duplicates_of
 from services.registry.projects.stage import Stage
 from services.registry.projects.transitions import transitions_of_subject
@@ -51,7 +51,7 @@ async def gather(
     agreements = await commitments_of(tx, project_id)
     history = await transitions_of_subject(tx, project_id)
     facts = StageFacts(
-        effective_in_order=_in_order(history, effective_at),
+        effective_in_order=is_in_order(history, effective_at),
         reason_given=bool(data.reason),
         uscc_valid=valid_uscc(project["uscc"]) if project["uscc"] else None,
         duplicate_count=len(duplicates),
@@ -85,10 +85,6 @@ def _residency_to_admit(project: Row, residencies: list[ResidencyRead]) -> Resid
     """The latest stay in the project's own enclave that has not ended."""
     mine = [stay for stay in residencies if stay.enclave_id == project["enclave_id"] and stay.state != "left"]
     return mine[-1] if mine else None
-
-
-def _in_order(history: list[TransitionRead], effective_at: datetime) -> bool:
-    return not history or history[-1].effective_at <= effective_at
 
 
 def _sees(viewer: Principal, row: Row) -> bool:

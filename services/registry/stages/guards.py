@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.registry.landings.guards import REGISTERED_OR_LATER, LandingState
-from services.registry.projects.guarding import GuardResult, edge_exists
+from services.registry.projects.guarding import IN_ORDER, GuardResult, edge_exists
 from services.registry.projects.stage import EXITS, LADDER, Stage
 
 
@@ -57,8 +57,7 @@ class Guard:
 EFFECTIVE_IN_ORDER = Guard(
     "effective_in_order",
     lambda facts: facts.effective_in_order,
-    "A step cannot take effect before the step that was recorded before it.",
-    "生效时间不得早于此前已记录的变更。",
+    *IN_ORDER,
 )
 REASON_GIVEN = Guard("reason_given", lambda facts: facts.reason_given, "A reason is needed.", "须说明原因。")
 DEDUPLICATED = Guard(

@@ -26,7 +26,14 @@ from services.registry.residencies.service import approve_for_admission, release
 from services.registry.stages.approvals import void_approvals
 from services.registry.stages.clawback import clawback
 from services.registry.stages.facts import Gathered, gather
-from services.registry.stages.guards import DEDUPLICATED, StageFacts, evaluate, forcible, is_step_back
+from services.registry.stages.guards import (
+    DEDUPLICATED,
+    EFFECTIVE_IN_ORDER,
+    StageFacts,
+    evaluate,
+    forcible,
+    is_step_back,
+)
 from services.registry.stages.schemas import StageTransition
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row, WriteSession
@@ -74,8 +81,7 @@ async def move_project(
         _check_force(actor, from_stage, data)
     gathered = await gather(tx, actor, project, data, effective_at, recommendation)
     results = evaluate(from_stage, data.to, gathered.facts)
-    if not data.force:
-        require_passed(results)
+    require_passed([EFFECTIVE_IN_ORDER(gathered.facts)] if data.force else results)
     details: dict[str, Any] = {"guards": as_details(results)}
     changes = _changes(project, data, effective_at, recommendation)
     details |= await _consequences(tx, actor, project, data, effective_at, gathered)
