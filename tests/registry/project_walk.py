@@ -1,6 +1,6 @@
 """Takes a project step by step through its stages, doing at each stage what its guards ask for."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -25,14 +25,23 @@ FEASIBLE = {
 }
 
 
-def answer_from_matching(world: World, respond: Callable[[httpx2.Request], httpx2.Response]) -> None:
+Respond = Callable[[httpx2.Request], httpx2.Response | Awaitable[httpx2.Response]]
+
+
+def answer_from_matching(world: World, respond: Respond) -> None:
     """Let matching answer this test with ``respond``."""
     client = ServiceClient("http://matching.test", transport=httpx2.MockTransport(respond), retries=0)
-    world.registry.app.state.service.extra["matching"] = MatchingClient(client)
+    world.registry.app.state.service.extra["matching"] = MatchingClient(client, pauses_s=())
 
 
 def matching_finds(world: World, document: dict[str, Any] = FEASIBLE) -> None:
-    answer_from_matching(world, lambda _request: httpx2.Response(200, json=document))
+    """Let matching know of every project what registry knows, and answer with ``document``."""
+
+    async def respond(request: httpx2.Request) -> httpx2.Response:
+        version = (await world.read_project(request.url.path.split("/")[3]))["version"]
+        return httpx2.Response(200, json={"project_version": version, **document})
+
+    answer_from_matching(world, respond)
 
 
 async def post_step(

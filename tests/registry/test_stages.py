@@ -132,7 +132,8 @@ async def test_space_taken_by_another_project_stops_an_admission(world: World) -
         (httpx2.Response(200, text="not json"), "matching_unavailable"),
         (httpx2.Response(200, json={"items": []}), "matching_unavailable"),
         (httpx2.Response(200, json=[]), "matching_unavailable"),
-        (httpx2.Response(200, json={"feasible_count": 0, "items": []}), None),
+        (httpx2.Response(200, json={"project_version": 1, **FEASIBLE}), "matching_unavailable"),
+        (httpx2.Response(200, json={"project_version": 2, "feasible_count": 0, "items": []}), None),
     ],
 )
 async def test_without_a_feasible_home_unit_a_project_stays_in_screening(
@@ -163,8 +164,8 @@ async def test_matching_is_asked_only_for_the_step_that_needs_it(world: World) -
     asked: list[str] = []
 
     def respond(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request.url.path)
-        return httpx2.Response(200, json=FEASIBLE)
+        asked.append(request.url.raw_path.decode())
+        return httpx2.Response(200, json={"project_version": 2, **FEASIBLE})
 
     answer_from_matching(world, respond)
     project = await world.create_project()
@@ -172,7 +173,7 @@ async def test_matching_is_asked_only_for_the_step_that_needs_it(world: World) -
     await step(world, project["id"], "screening")
     assert asked == []
     await step(world, project["id"], "reserve")
-    assert asked == [f"/v1/projects/{project['id']}/recommendations"]
+    assert asked == [f"/v1/projects/{project['id']}/recommendations?limit=1&redacted=true"]
     headers = {"if-match": '"1"'}
     path = f"/v1/projects/{project['id']}/transitions"
     refused = await world.stranger.post(path, json={"to": "reserve"}, headers=headers)

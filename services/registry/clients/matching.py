@@ -1,11 +1,14 @@
 """Matching as registry sees it: whether some home unit fits a project, how well, and why."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.http import ServiceClient, TransportError
 from shared.logging import get_logger
 
+_CATCHING_UP_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 _log = get_logger(__name__)
 
 
@@ -15,8 +18,12 @@ class MatchingUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Recommendation:
-    """How many home units pass every hard filter, and the best of them with its score and reasons."""
+    """How many home units pass every hard filter, and the best of them with its score and reasons.
 
+    ``project_version`` is what was judged: an answer about another version is none about the project.
+    """
+
+    project_version: int
     feasible_count: int
     home_unit_id: str | None
     score: float | None
@@ -24,15 +31,33 @@ class Recommendation:
 
 
 class MatchingClient:
-    """Asks matching with registry's own credential. Never call it inside a transaction."""
+    """Asks matching with registry's own credential. Never call it inside a transaction.
 
-    def __init__(self, client: ServiceClient) -> None:
+    What matching answers is kept in the project's log, which all its parties read; so it is asked for what it
+    shows them, not for what it shows registry.
+    """
+
+    def __init__(self, client: ServiceClient, *, pauses_s: Sequence[float] = _CATCHING_UP_S) -> None:
         self._client = client
+        self._pauses_s = pauses_s
 
-    async def best_home_unit(self, project_id: str) -> Recommendation:
-        """Return what matching recommends for a project, or raise ``MatchingUnavailable``."""
+    async def best_home_unit(self, project_id: str, version: int) -> Recommendation:
+        """Return what matching recommends for this version of a project, or raise ``MatchingUnavailable``.
+
+        Matching follows the feed, so it may know of a change a moment later; that moment is waited for.
+        """
+        for pause_s in (*self._pauses_s, None):
+            found = await self._ask(project_id)
+            if found.project_version >= version:
+                return found
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+        raise MatchingUnavailable("behind")
+
+    async def _ask(self, project_id: str) -> Recommendation:
+        params = {"limit": 1, "redacted": "true"}
         try:
-            answer = await self._client.get(f"/v1/projects/{project_id}/recommendations", params={"limit": 1})
+            answer = await self._client.get(f"/v1/projects/{project_id}/recommendations", params=params)
             if answer.status_code != 200:
                 raise MatchingUnavailable(f"status {answer.status_code}")
             return _recommendation(answer.json())
@@ -47,11 +72,12 @@ class MatchingClient:
 
 def _recommendation(document: dict[str, Any]) -> Recommendation:
     feasible, items = int(document["feasible_count"]), document["items"]
+    version = int(document["project_version"])
     if not feasible or not items:
-        return Recommendation(feasible if items else 0, None, None, ())
+        return Recommendation(version, feasible if items else 0, None, None, ())
     best = items[0]
     reasons = tuple(_reason(criterion) for criterion in best.get("criteria", ()))
-    return Recommendation(feasible, str(best["home_unit_id"]), float(best["score"]), reasons)
+    return Recommendation(version, feasible, str(best["home_unit_id"]), float(best["score"]), reasons)
 
 
 def _reason(criterion: dict[str, Any]) -> dict[str, Any]:

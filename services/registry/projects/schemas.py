@@ -117,6 +117,7 @@ class ProjectRead(Output):
     strategic_fields: list[str]
     needs: NeedsRead
     host_adcode: str | None
+    host_place: Place | None
     last_contact_on: date | None
     reserve_score: float | None
     admitted_at: Instant | None

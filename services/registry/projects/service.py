@@ -48,6 +48,11 @@ def not_found() -> NotFound:
     return NotFound("No such project.", "没有该项目。")
 
 
+def to_read(row: Row) -> ProjectRead:
+    """Return a project as its parties see it."""
+    return ProjectRead.of({**row, "host_place": place_of(row["host_adcode"])})
+
+
 async def create_project(
     tx: WriteSession, actor: Principal, data: ProjectCreate, *, project_id: str | None = None
 ) -> ProjectRead:
@@ -61,7 +66,7 @@ async def create_project(
     await _check_references(tx, data.model_dump(exclude_none=True))
     values["party_ids"] = _party_ids(values, enclave)
     await repository.add(tx, values, with_ancestors(data.industry_codes))
-    record = ProjectRead.of(values)
+    record = to_read(values)
     await _publish(tx, actor, PROJECT_CREATED, record, effective_at=data.effective_at)
     return record
 
@@ -71,12 +76,12 @@ async def read_project(database: Database, viewer: Principal, project_id: str) -
     row = await repository.read(database, viewer, project_id)
     if row is None:
         raise not_found()
-    return ProjectRead.of(row)
+    return to_read(row)
 
 
 async def get_project(session: ReadSession, viewer: Principal, project_id: str) -> ProjectRead:
     """Return one project as a session sees it."""
-    return ProjectRead.of(await require_visible_project(session, viewer, project_id))
+    return to_read(await require_visible_project(session, viewer, project_id))
 
 
 async def list_projects(
@@ -84,7 +89,7 @@ async def list_projects(
 ) -> tuple[list[ProjectRead], Page]:
     """Return one page of the projects a viewer may see."""
     page = await repository.page(session, viewer, query, signer)
-    return [ProjectRead.of(row) for row in page.rows], page
+    return [to_read(row) for row in page.rows], page
 
 
 async def update_project(
@@ -146,7 +151,7 @@ async def change_project(
     """Write changes to a locked project with their event; without a change, do neither."""
     changed = {name: value for name, value in changes.items() if row[name] != value}
     if not changed:
-        return ProjectRead.of(row)
+        return to_read(row)
     after = {**row, **changed, "version": row["version"] + 1, "updated_at": clock.now()}
     if _PARTY_FIELDS & changed.keys():
         enclave = await get_enclave_row(tx, after["enclave_id"]) if after["enclave_id"] else None
@@ -157,7 +162,7 @@ async def change_project(
         await repository.replace_industries(tx, row["id"], with_ancestors(after["industry_codes"]))
     if after["party_ids"] != row["party_ids"]:
         await set_parties(tx, parties, row["id"], after["party_ids"])
-    record = ProjectRead.of(after)
+    record = to_read(after)
     names = sorted(name for name in changed if name not in repository.HIDDEN and after[name] != row[name])
     previous = {name: row[name] for name in names}
     await _publish(tx, actor, event_type, record, changed=names, previous=previous, effective_at=effective_at)

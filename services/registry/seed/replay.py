@@ -265,7 +265,7 @@ class _Replay:
             {"criterion": "synthetic", "score": None, "zh": reason, "en": None}
             for reason in self.matched.reasons_zh
         )
-        return Recommendation(1, home_unit_id, float(self.matched.score), reasons)
+        return Recommendation(self.version, 1, home_unit_id, float(self.matched.score), reasons)
 
 
 def _evidence_ids(evidence_keys: tuple[str, ...]) -> list[str]:

@@ -55,7 +55,7 @@ async def ask_matching(
     if project["stage"] != Stage.SCREENING:
         return None
     try:
-        return await matching.best_home_unit(project_id)
+        return await matching.best_home_unit(project_id, project["version"])
     except MatchingUnavailable:
         return None
 
@@ -77,6 +77,8 @@ async def move_project(
         raise EffectiveInFuture()
     await require_evidence(tx, project_id, data.evidence_ids)
     from_stage = Stage(project["stage"])
+    if recommendation is not None and recommendation.project_version != project["version"]:
+        recommendation = None
     if data.force:
         _check_force(actor, from_stage, data)
     gathered = await gather(tx, actor, project, data, effective_at, recommendation)
