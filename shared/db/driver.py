@@ -19,6 +19,8 @@ class Driver(Protocol):
 
     async def row(self, sql: str, params: Sequence[Any]) -> Any: ...
 
+    async def rows(self, sql: str, params: Sequence[Any]) -> Sequence[Any]: ...
+
     async def close(self) -> None: ...
 
 
@@ -31,13 +33,20 @@ class SqliteDriver:
 
     async def row(self, sql: str, params: Sequence[Any]) -> Any:
         """Return the first row."""
+        return self._run(sql, params).fetchone()
+
+    async def rows(self, sql: str, params: Sequence[Any]) -> Sequence[Any]:
+        """Return all rows."""
+        return self._run(sql, params).fetchall()
+
+    def _run(self, sql: str, params: Sequence[Any]) -> sqlite3.Cursor:
         if self._connection is None:
             self._connection = sqlite3.connect(
                 self._path, isolation_level=None, cached_statements=256, check_same_thread=False
             )
             self._connection.execute("PRAGMA query_only=ON")
             self._connection.execute("PRAGMA busy_timeout=5000")
-        return self._connection.execute(sql, params).fetchone()
+        return self._connection.execute(sql, params)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -58,13 +67,21 @@ class PostgresDriver:
 
     async def row(self, sql: str, params: Sequence[Any]) -> Any:
         """Return the first row."""
+        return await self._run("fetchrow", sql, params)
+
+    async def rows(self, sql: str, params: Sequence[Any]) -> Sequence[Any]:
+        """Return all rows."""
+        rows: Sequence[Any] = await self._run("fetch", sql, params)
+        return rows
+
+    async def _run(self, fetch: str, sql: str, params: Sequence[Any]) -> Any:
         import asyncpg
 
         try:
             pool = self._pool or await self._open()
             connection = await pool.acquire(timeout=self._timeout_s)
             try:
-                return await connection.fetchrow(sql, *params)
+                return await getattr(connection, fetch)(sql, *params)
             finally:
                 await pool.release(connection)
         except (

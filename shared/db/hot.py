@@ -28,7 +28,7 @@ _DIALECTS: dict[str, Dialect] = {
 
 
 class HotQuery:
-    """One SELECT with ``bindparam`` parameters. ``first`` returns a row as a dict by column name, or None."""
+    """One SELECT with ``bindparam`` parameters, whose rows come as dicts by column name."""
 
     def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
@@ -37,8 +37,14 @@ class HotQuery:
     async def first(self, database: Database, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """Run the statement and return its first row."""
         compiled = self._for(database.dialect)
-        row = await database.driver.row(compiled.sql, [params[name] for name in compiled.names])
+        row = await database.driver.row(compiled.sql, compiled.values(params))
         return None if row is None else compiled.process(row)
+
+    async def rows(self, database: Database, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run the statement and return its rows."""
+        compiled = self._for(database.dialect)
+        found = await database.driver.rows(compiled.sql, compiled.values(params))
+        return [compiled.process(row) for row in found]
 
     async def first_in(self, tx: WriteSession, params: Mapping[str, Any]) -> Row | None:
         """Run the statement inside a transaction and return its first row."""
@@ -46,8 +52,7 @@ class HotQuery:
         if connection is None:
             return await tx.row(self._statement, params)
         compiled = self._for(tx.dialect)
-        values = [params[name] for name in compiled.names]
-        row = await first_row(connection, tx.dialect, compiled.sql, values)
+        row = await first_row(connection, tx.dialect, compiled.sql, compiled.values(params))
         return None if row is None else compiled.process(row)
 
     def _for(self, dialect: str) -> "_Compiled":
@@ -111,11 +116,18 @@ class _Compiled:
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
-        self.names = list(compiled.positiontup or [])
+        names = list(compiled.positiontup or [])
+        self._bound = [(name, compiled.binds[name].type._cached_bind_processor(dialect)) for name in names]
+        self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         columns = statement.selected_columns
         self._columns = [column.name for column in columns]
         processors = (column.type._cached_result_processor(dialect, _oid(column)) for column in columns)
         self._processors = [(index, processor) for index, processor in enumerate(processors) if processor]
+
+    def values(self, params: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters as the driver takes them, in the order of the statement."""
+        given = {**self._constants, **params}
+        return [process(given[name]) if process else given[name] for name, process in self._bound]
 
     def process(self, row: Any) -> dict[str, Any]:
         """Return the driver's row as a dict, with the types' own conversions."""

@@ -1,4 +1,4 @@
-"""Keyset pagination: signed cursors, allow-listed filters and sorts, cost flat in table size and depth."""
+"""What may be asked of a list, parsed and checked: allow-listed filters and sorts, and signed cursors."""
 
 import base64
 import hashlib
@@ -11,13 +11,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, literal, or_, select
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-
-from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
 
-TOTAL_CEILING = 10_000
 MAX_INTEGER = 10**18 - 1
 MAX_TEXT = 200
 MAX_LIST = 4000
@@ -85,23 +80,6 @@ class ListQuery:
         """Return what a cursor is bound to: sort, filters and caller."""
         text = repr((self.sort, [(c.field, c.operator, str(c.value)) for c in self.conditions], self.caller))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Total:
-    """How many records match: exact up to the ceiling, else a lower bound."""
-
-    count: int
-    relation: Literal["eq", "gte"]
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of rows and the cursor of the next."""
-
-    rows: Sequence[Row]
-    next_cursor: str | None
-    total: Total | None = None
 
 
 def parse_list_query(spec: ListSpec, params: Sequence[tuple[str, str]], caller: str) -> ListQuery:
@@ -282,64 +260,3 @@ def _load(value: Any) -> Any:
         "n": Decimal,
     }
     return loaders[kind](text)
-
-
-Columns = Mapping[str, ColumnElement[Any] | Column[Any]] | ReadOnlyColumnCollection[str, Column[Any]]
-
-
-async def fetch_page(
-    session: ReadSession, statement: Select[Any], columns: Columns, query: ListQuery, signer: CursorSigner
-) -> Page:
-    """Run one page of ``statement``. ``columns`` maps field names, among them ``id``, to columns.
-
-    The sorted columns must not be null. The statement must select the sort column and id under those names.
-    """
-    filtered = statement.where(*[_criterion(columns[c.field], c) for c in query.conditions])
-    total = await _total(session, filtered) if query.include_total else None
-    ordered = _after(filtered, columns, query, signer).limit(query.limit + 1)
-    rows = await session.rows(ordered)
-    if len(rows) <= query.limit:
-        return Page(rows, None, total)
-    last = rows[query.limit - 1]
-    return Page(rows[: query.limit], signer.sign(query, (last[query.sort_field], last["id"])), total)
-
-
-def _after(statement: Select[Any], columns: Columns, query: ListQuery, signer: CursorSigner) -> Select[Any]:
-    column, identifier = columns[query.sort_field], columns["id"]
-    if query.cursor is not None:
-        value, after_id = signer.read(query)
-        beyond: Callable[[Any, Any], ColumnElement[bool]] = (
-            (lambda left, right: left < right) if query.descending else (lambda left, right: left > right)
-        )
-        bound = literal(value, column.type)
-        statement = statement.where(
-            beyond(identifier, after_id)
-            if query.sort_field == "id"
-            else and_(
-                (column <= bound) if query.descending else (column >= bound),
-                or_(beyond(column, bound), beyond(identifier, after_id)),
-            )
-        )
-    keys = [identifier] if query.sort_field == "id" else [column, identifier]
-    return statement.order_by(*[key.desc() if query.descending else key.asc() for key in keys])
-
-
-def _criterion(column: ColumnElement[Any] | Column[Any], condition: Condition) -> ColumnElement[bool]:
-    if condition.operator == "in":
-        return column.in_(condition.value)
-    if condition.operator == "contains":
-        return column.contains(condition.value, autoescape=True)
-    comparisons: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-        "eq": lambda left, right: left == right,
-        "gte": lambda left, right: left >= right,
-        "lte": lambda left, right: left <= right,
-        "gt": lambda left, right: left > right,
-        "lt": lambda left, right: left < right,
-    }
-    return comparisons[condition.operator](column, condition.value)
-
-
-async def _total(session: ReadSession, statement: Select[Any]) -> Total:
-    bounded = statement.with_only_columns(literal(1), maintain_column_froms=True).limit(TOTAL_CEILING + 1)
-    count = await session.scalar(select(func.count()).select_from(bounded.subquery()))
-    return Total(min(count, TOTAL_CEILING), "gte" if count > TOTAL_CEILING else "eq")

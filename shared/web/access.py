@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from shared.db.engine import ReadSession, WriteSession
-from shared.db.keyset import ListQuery, ListSpec, Page, parse_list_query
+from shared.db.keyset import ListQuery, ListSpec, parse_list_query
+from shared.db.pages import Page
 from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
 from shared.identity import Principal
 from shared.web.auth import bearer_of, require_scope

@@ -7,7 +7,8 @@ from sqlalchemy import insert, select, update
 
 from services.matching.profiles.models import profile_versions, profiles
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 
 
 async def find(session: ReadSession, home_unit_id: str) -> Row | None:

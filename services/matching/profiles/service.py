@@ -10,7 +10,8 @@ from services.matching.profiles.errors import WeightsAllZero
 from services.matching.profiles.schemas import PROFILE_UPDATED, ProfilePut, ProfileRead, ProfileVersionRead
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.db.visibility import set_parties
 from shared.errors import NotFound, PreconditionFailed, PreconditionRequired, check_version
 from shared.identity import Principal

@@ -13,7 +13,8 @@ from services.metrics.ledger.service import REGISTRY_FEED
 from services.metrics.ledger.tables import enclave_versions, organisations
 from services.metrics.ledger.vocabulary import to_date
 from shared.db.engine import ReadSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.messaging.consumer import Lag, lag
 
 

@@ -23,7 +23,8 @@ from services.metrics.kpis.schemas import (
 from services.metrics.ledger.vocabulary import to_date
 from shared import clock
 from shared.db.engine import ReadSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, bad_parameter
+from shared.db.keyset import CursorSigner, ListQuery, bad_parameter
+from shared.db.pages import Page
 
 _NAMED = ("enclave_id", "home_unit_id", "operator_id")
 

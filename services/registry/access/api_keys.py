@@ -21,7 +21,8 @@ from services.registry.organisations.service import require_organisation
 from shared import clock
 from shared.credentials import API_KEY_PREFIX, hash_secret, new_secret
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.errors import FieldError, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id

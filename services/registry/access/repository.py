@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Table, insert, select, true, update
 
 from services.registry.access.models import api_keys, clients
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.identity import SYSTEM, Principal
 
 

@@ -10,7 +10,8 @@ from services.registry.agreements.models import agreements
 from services.registry.base import parties
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible
 
 _REFUSALS = dict.fromkeys(("pk_agreements", "uq_agreements_external_id"), AgreementExists)

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, select
 
 from services.registry.base import messaging, parties
 from shared.db.engine import ReadSession, Row
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import visible
 from shared.identity import Principal
 

@@ -9,7 +9,8 @@ from services.registry.audit import repository
 from services.registry.audit.schemas import AuditRecord, ChainVerification
 from services.registry.base import messaging
 from shared.db.engine import ReadSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.errors import NotFound
 from shared.identity import Principal
 from shared.messaging.chain import verify_chain

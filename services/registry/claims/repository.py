@@ -10,7 +10,8 @@ from services.registry.claims.models import claims
 from services.registry.claims.schemas import SubjectType
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible
 
 _REFUSALS = dict.fromkeys(("pk_claims", "uq_claims_external_id"), ClaimExists)

@@ -11,7 +11,8 @@ from services.registry.enclaves.models import enclaves, networks
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.hot import HotQuery
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, seen_by, visible
 
 _ENCLAVE_REFUSALS = {

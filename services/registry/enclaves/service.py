@@ -27,7 +27,8 @@ from services.registry.reference.catalogue import load_catalogue
 from services.registry.reference.service import place_of
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.db.visibility import Viewer, set_parties
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal

@@ -8,7 +8,8 @@ from sqlalchemy import insert, select, update
 
 from services.registry.evidence.models import evidence
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import Condition, CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import Condition, CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 
 
 async def find(session: ReadSession, project_id: str, evidence_id: str, *, lock: bool = False) -> Row | None:

@@ -17,7 +17,8 @@ from services.registry.organisations.service import get_organisation
 from services.registry.projects.service import require_visible_project
 from shared import clock
 from shared.db.engine import ReadSession, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id

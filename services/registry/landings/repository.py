@@ -11,7 +11,8 @@ from services.registry.landings.errors import LandingExists
 from services.registry.landings.models import landings
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible, visible_in_list
 
 _REFUSALS = dict.fromkeys(("pk_landings", "uq_landings_project_home_unit"), LandingExists)

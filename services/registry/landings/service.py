@@ -43,7 +43,8 @@ from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import load_catalogue
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import SYSTEM, Principal
 from shared.ids import new_id

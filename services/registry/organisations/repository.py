@@ -8,7 +8,8 @@ from services.registry.organisations.errors import OrganisationExists
 from services.registry.organisations.models import organisations
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 
 _REFUSALS = dict.fromkeys(
     ("pk_organisations", "uq_organisations_external_id", "uq_organisations_uscc"), OrganisationExists

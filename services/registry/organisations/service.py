@@ -16,7 +16,8 @@ from services.registry.organisations.schemas import (
 from services.registry.reference.service import place_of
 from shared import clock
 from shared.db.engine import ReadSession, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.db.visibility import set_parties
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal

@@ -43,8 +43,8 @@ async def get_project(project_id: str, access: Read) -> Response:
 async def list_projects(access: Read) -> Response:
     """List the projects the caller is a party of."""
     query = access.list_query(PROJECT_LIST)
-    async with access.session() as session:
-        records, page = await service.list_projects(session, access.principal, query, access.state.signer)
+    state = access.state
+    records, page = await service.list_projects(state.database, access.principal, query, state.signer)
     return access.page(records, page)
 
 

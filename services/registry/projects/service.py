@@ -32,7 +32,8 @@ from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.service import place_of
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.db.visibility import set_parties
 from shared.errors import NotFound, check_version
 from shared.identity import Principal
@@ -85,10 +86,10 @@ async def get_project(session: ReadSession, viewer: Principal, project_id: str) 
 
 
 async def list_projects(
-    session: ReadSession, viewer: Principal, query: ListQuery, signer: CursorSigner
+    database: Database, viewer: Principal, query: ListQuery, signer: CursorSigner
 ) -> tuple[list[ProjectRead], Page]:
     """Return one page of the projects a viewer may see."""
-    page = await repository.page(session, viewer, query, signer)
+    page = await repository.page(database, viewer, query, signer)
     return [to_read(row) for row in page.rows], page
 
 

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from shared.db.keyset import TOTAL_CEILING, Condition, CursorSigner, ListQuery, Page, Total
+from shared.db.keyset import Condition, CursorSigner, ListQuery
+from shared.db.pages import TOTAL_CEILING, Page, Total
 from shared.errors import InvalidCursor
 
 Record = TypeVar("Record", bound=BaseModel)

@@ -13,7 +13,8 @@ from services.registry.residencies.models import residencies
 from services.registry.residencies.state import STAYING, ResidencyState
 from shared.db.base import refusing
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import Condition, CursorSigner, ListQuery, Page, fetch_page
+from shared.db.keyset import Condition, CursorSigner, ListQuery
+from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible
 
 _REFUSALS = dict.fromkeys(("pk_residencies", "uq_residencies_project_enclave"), ResidencyExists)

@@ -29,7 +29,8 @@ from services.registry.residencies.space import CapacityCheck, check_space, hold
 from services.registry.residencies.state import ADMITTED, ResidencyState, can_step
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.keyset import CursorSigner, ListQuery, Page
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
 from shared.db.visibility import Viewer
 from shared.errors import FieldError, InsufficientScope, NotFound, check_version
 from shared.identity import Principal
