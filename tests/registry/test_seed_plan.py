@@ -10,7 +10,13 @@ from services.registry.projects.fingerprint import fingerprint
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import Catalogue
 from services.registry.seed.plan import SeedClaim, build_plan
-from services.registry.seed.synthetic import DEMO_OPERATOR_KEY, SyntheticProject, build_synthetic, peak
+from services.registry.seed.synthetic import (
+    DEMO_OPERATOR_KEY,
+    MAX_PROJECTS,
+    SyntheticProject,
+    build_synthetic,
+    peak,
+)
 from services.registry.seed.synthetic_history import synthetic_uscc
 from services.registry.seed.synthetic_steps import (
     ApprovalGiven,
@@ -219,6 +225,25 @@ def test_synthetic_projects_are_marked_and_name_no_real_company() -> None:
 def test_the_same_arguments_give_the_same_plan() -> None:
     assert build_synthetic(TODAY) == SYNTHETIC
     assert build_synthetic(TODAY, seed=1) != SYNTHETIC
+
+
+@pytest.mark.parametrize("count", [1, 50, 299, 324])
+def test_a_store_grows_by_what_a_larger_count_adds(count: int) -> None:
+    other = build_synthetic(TODAY, count=count)
+    assert other.spaces == SYNTHETIC.spaces
+    both = min(count, len(SYNTHETIC.projects))
+    assert other.projects[:both] == SYNTHETIC.projects[:both]
+
+
+def test_there_is_room_for_every_term_whichever_days_the_store_grew_on() -> None:
+    wanted: Counter[str] = Counter()
+    later = build_synthetic(date(2027, 8, 2), count=MAX_PROJECTS)
+    for project in later.projects:
+        for step in project.steps:
+            if isinstance(step, ResidencyApplied):
+                wanted[project.enclave_key] += step.seats
+    assert later.spaces == SYNTHETIC.spaces
+    assert all(wanted[space.enclave_key] <= space.seats for space in SYNTHETIC.spaces)
 
 
 def test_all_stages_exits_landings_and_enclaves_are_covered() -> None:
