@@ -90,7 +90,7 @@ class SyntheticPlan:
     projects: tuple[SyntheticProject, ...]
 
 
-def build_synthetic(today: date, *, count: int = 300, seed: int = 20261123) -> SyntheticPlan:
+def build_synthetic(today: date, *, count: int = 300, seed: int = 20261115) -> SyntheticPlan:
     """The same arguments give the same plan; no step is later than today.
 
     A smaller count gives the beginning of a larger one, with the same spaces, so that a store may grow.
