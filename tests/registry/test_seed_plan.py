@@ -95,6 +95,13 @@ def test_an_inferred_direction_is_marked() -> None:
     assert luoyang.industries_stated is None
 
 
+def test_a_carrier_type_is_inferred_unless_the_enclave_is_called_so() -> None:
+    wordings = {"offshore_incubator": "离岸孵化器", "offshore_innovation_centre": "离岸创新中心"}
+    for enclave in PLAN.enclaves:
+        is_called_so = enclave.carrier_type is None or wordings[enclave.carrier_type] in enclave.name
+        assert ("carrier_type" in enclave.inferred) is not is_called_so, enclave.key
+
+
 def test_references_between_records_hold() -> None:
     organisations = {item.key: item for item in PLAN.organisations}
     assert len(organisations) == len(PLAN.organisations)
