@@ -11,6 +11,7 @@ from services.registry.projects.fingerprint import fingerprint
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import Catalogue
 from services.registry.seed.plan import SeedClaim, build_plan
+from services.registry.seed.statements import claims_of
 from services.registry.seed.synthetic import (
     DEMO_OPERATOR_KEY,
     MAX_PROJECTS,
@@ -86,6 +87,11 @@ def test_no_operator_or_operating_mode_is_invented() -> None:
     assert [item.operator_key for item in PLAN.enclaves] == [None] * 7 + ["keyi", "taiku", "tian-an-cyber"]
     assert {item.operating_mode for item in PLAN.enclaves} == {None}
     assert {item.network_role for item in PLAN.enclaves} == {None}
+
+
+def test_an_operator_has_the_role_the_article_gives_it_or_none() -> None:
+    roles = [claim.value_text for _, claim in claims_of(PLAN) if claim.metric == "operator_role"]
+    assert roles == ["太库科技（参与建立）", "天安数码城（参与）"]
 
 
 def test_an_inferred_direction_is_marked() -> None:
