@@ -21,6 +21,7 @@ from services.registry.seed.synthetic import (
 )
 from services.registry.seed.synthetic_history import synthetic_uscc
 from services.registry.seed.synthetic_steps import (
+    AgreementSigned,
     ApprovalGiven,
     ContactNoted,
     EvidenceFiled,
@@ -234,6 +235,14 @@ def test_synthetic_projects_are_marked_and_name_no_real_company() -> None:
         assert not any(name in repr(project) for name in REAL_COMPANIES)
     assert len({fingerprint(item.team_name, item.title) for item in SYNTHETIC.projects}) == 300
     assert all(item.synthetic for item in (*SYNTHETIC.organisations, *SYNTHETIC.spaces))
+
+
+def test_every_synthetic_title_is_marked() -> None:
+    titles = [project.title for project in SYNTHETIC.projects]
+    for project in SYNTHETIC.projects:
+        titles += [step.title for step in project.steps if isinstance(step, EvidenceFiled)]
+        titles += [step.commitments_zh for step in project.steps if isinstance(step, AgreementSigned)]
+    assert {title[:4] for title in titles} == {"【示例】"}
 
 
 def test_the_same_arguments_give_the_same_plan() -> None:
