@@ -24,7 +24,7 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
     enclaves = await administration.get("registry", "/v1/enclaves", limit=200)
     for enclave in (e for e in enclaves["items"] if e["name"] in _SHOWN):
         host = enclave["host_place"]["name"]
-        area = f"{enclave['area_m2']:,.0f} m²" if enclave["area_m2"] else "area not stated"
+        area = f"{enclave['area_m2']:,.0f} m²" if enclave["area_m2"] else "no exact area stated"
         operator = "operator known" if enclave["operator_id"] else "operator not stated"
         screen.point(enclave["home_place"]["name"], f"{enclave['name']} → {host}, {area}, {operator}")
     screen.point("", f"… {len(enclaves['items'])} in all")

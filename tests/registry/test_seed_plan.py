@@ -189,13 +189,13 @@ def scale(unit: str) -> int:
     return {"": 1, "万": 10_000, "亿": 100_000_000}[unit]
 
 
-def test_enclave_figures_are_claims_too() -> None:
+def test_exact_enclave_figures_are_claims_too() -> None:
     metrics = {"area": "area_m2", "private_offices": "private_offices", "workstations": "workstations"}
     metrics |= {"open_office_areas": "open_office_areas", "terrace_area": "terrace_m2"}
     claimed = {
         (item.subject_key, metrics[item.metric]): item.value
         for item in PLAN.claims
-        if item.subject_type == "enclave" and item.metric in metrics
+        if item.subject_type == "enclave" and item.metric in metrics and item.comparator == "exact"
     }
     on_enclaves = {
         (item.key, name): Decimal(getattr(item, name))
@@ -204,6 +204,14 @@ def test_enclave_figures_are_claims_too() -> None:
         if getattr(item, name) is not None
     }
     assert claimed == on_enclaves
+
+
+def test_a_figure_that_is_only_approximate_stays_a_claim() -> None:
+    approximate = {
+        (item.subject_key, item.metric) for item in PLAN.claims if item.comparator == "approximately"
+    }
+    assert approximate == {("lishui-etdz-shanghai", "site_area"), ("lishui-etdz-shanghai", "area")}
+    assert PLAN.enclave("lishui-etdz-shanghai").area_m2 is None
 
 
 def test_counts_are_claims_about_a_home_or_a_host() -> None:
