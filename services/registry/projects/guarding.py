@@ -55,7 +55,7 @@ def require_passed(results: Iterable[GuardResult]) -> None:
         names = ", ".join(result.name for result in failed)
         raise InvalidTransition(
             f"These guards failed: {names}.",
-            f"以下条件未满足:{names}。",
+            f"以下条件未满足：{names}。",
             errors=[
                 FieldError(result.name, result.detail_en, result.detail_zh, params=dict(result.params))
                 for result in failed
