@@ -77,7 +77,19 @@ SETS = (
     "producing",
 )
 RECORDS_SPEC = ListSpec(
-    {**_SHARED, "set": Filter(str, ("eq",), SETS, "Which of the counted records. `numerator`.")}, (), "id"
+    {
+        **_SHARED,
+        "set": Filter(str, ("eq",), SETS, "Which of the counted records. `numerator`."),
+        "group_by": Filter(
+            str,
+            ("eq",),
+            GROUPINGS,
+            "Only one group of this dimension; without `group` what has no value there.",
+        ),
+        "group": Filter(operators=("eq",), description="The key of the group; needs `group_by`."),
+    },
+    (),
+    "id",
 )
 
 INCUBATING_STAGES = STAGES[STAGES.index("incubation") : STAGES.index("pilot") + 1]
@@ -89,7 +101,10 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\
 
 @dataclass(frozen=True)
 class Question:
-    """A slice at a time with a knowledge, for a viewer. ``known_at`` None is all that is known now."""
+    """A slice at a time with a knowledge, for a viewer. ``known_at`` None is all that is known now.
+
+    ``group`` is the one group whose records are listed; None those without a value.
+    """
 
     as_of: date | datetime
     known_at: datetime | None
@@ -98,6 +113,7 @@ class Question:
     months: int = 24
     tier: str = "registered"
     group_by: str | None = None
+    group: str | None = None
 
     @property
     def instant(self) -> datetime:
@@ -157,6 +173,9 @@ def read_question(query: ListQuery, viewer: Principal) -> Question:
     slices = tuple(c for c in query.conditions if c.field in DIMENSIONS)
     for condition in slices:
         _check_slice(condition)
+    group_by, group = given.get("group_by"), given.get("group")
+    if group is not None:
+        slices += (_of_group(group_by, group),)
     return Question(
         as_of=_moment("as_of", given["as_of"]) if "as_of" in given else today(),
         known_at=_instant("known_at", given["known_at"]) if "known_at" in given else None,
@@ -164,7 +183,8 @@ def read_question(query: ListQuery, viewer: Principal) -> Question:
         viewer=viewer,
         months=given.get("months", 24),
         tier=given.get("tier", "registered"),
-        group_by=given.get("group_by"),
+        group_by=group_by,
+        group=group,
     )
 
 
@@ -180,6 +200,17 @@ def _check_slice(condition: Condition) -> None:
         raise bad_parameter("industry", "invalid_value", "must be 2 to 4 digits", "应为 2 至 4 位数字")
     if condition.field == "cohort" and not 1900 <= condition.value <= 2999:
         raise bad_parameter("cohort", "invalid_value", "must be a year", "应为年份")
+
+
+def _of_group(group_by: str | None, group: str) -> Condition:
+    """The condition by which the records of a group are found without passing over all others."""
+    if group_by is None:
+        raise bad_parameter("group", "unknown_group", "needs group_by", "须与 group_by 同用")
+    if group_by != "cohort":
+        return Condition(group_by, "eq", group)
+    if not re.fullmatch(r"[0-9]{4}", group, re.ASCII):
+        raise bad_parameter("group", "unknown_group", "must be a year", "应为年份")
+    return Condition(group_by, "eq", int(group))
 
 
 def _moment(name: str, text: str) -> date | datetime:

@@ -46,8 +46,10 @@ async def records(
 ) -> Page:
     """Return one page of the records of a set."""
     rows: Subquery = scan.members(question, kpi)
-    condition = scan.sets_of(kpi, question, rows)[set_name]
-    return await fetch_page(session, select(rows).where(condition), {"id": rows.c.id}, query, signer)
+    statement = select(rows).where(scan.sets_of(kpi, question, rows)[set_name])
+    if question.group_by is not None:
+        statement = statement.where(rows.c.key.is_not_distinct_from(question.group))
+    return await fetch_page(session, statement, {"id": rows.c.id}, query, signer)
 
 
 async def names(session: ReadSession, group_by: str, keys: Iterable[str | None]) -> Mapping[str, str]:

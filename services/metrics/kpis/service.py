@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from services.metrics.kpis import reasons, repository
@@ -130,14 +131,23 @@ async def _rows(
         GroupFigure(
             key=key,
             name=names.get(key or ""),
-            figure=_figure(question, definition, groups[key], None, key or ""),
+            figure=_figure(question, definition, groups[key], None, _group(dimension, key)),
         )
         for key in sorted(groups, key=lambda key: (key is None, key or ""))
     ]
 
 
+def _group(dimension: str, key: str | None) -> dict[str, str]:
+    """The parameters that ask for the records of one group beside those of the slice."""
+    return {"group_by": dimension} if key is None else {"group_by": dimension, "group": key}
+
+
 def _figure(
-    question: Question, definition: Definition, counts: Counts, unknown: Reason | None, key: str | None = None
+    question: Question,
+    definition: Definition,
+    counts: Counts,
+    unknown: Reason | None,
+    group: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
     numerator = counts.sets.get("numerator", 0)
     denominator = counts.sets.get("denominator", 0) if definition.unit == "share" else None
@@ -155,7 +165,7 @@ def _figure(
         censored=counts.sets.get("censored", 0) if "censored" in definition.sets else None,
         estimate=_estimate(question, counts, unknown) if definition.id == "landing_rate" else None,
         beside={name: counts.sets.get(name, 0) for name in definition.sets if name not in main},
-        links=_links(question, definition, key),
+        links=_links(question, definition, group),
     )
 
 
@@ -175,13 +185,9 @@ def _estimate(question: Question, counts: Counts, unknown: Reason | None) -> Est
     return Estimate(value=share, reason=reasons.nobody_admitted(question) if share is None else None)
 
 
-def _links(question: Question, definition: Definition, key: str | None) -> dict[str, str]:
-    """Link each count to its records. A group that has no value yet cannot be asked for by a slice."""
-    if key == "" and question.group_by is not None:
-        return {}
-    asked = question.parameters()
-    if key:
-        asked[question.group_by or ""] = key
+def _links(question: Question, definition: Definition, group: Mapping[str, str]) -> dict[str, str]:
+    """Link each count to its records."""
+    asked = {**question.parameters(), **group}
     if definition.id == "landing_rate":
         asked["months"] = str(question.months)
     if definition.unit == "share":
