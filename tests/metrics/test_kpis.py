@@ -240,6 +240,9 @@ async def test_what_cannot_be_asked_is_refused_by_name(metrics: Metrics) -> None
         "industry=C",
         "limit=3",
         "x=1",
+        "strategic_field=",
+        "host_city_adcode=",
+        "host_city_adcode[in]=310000,",
     ):
         response = await admin.get(f"/v1/kpis/landing_rate?{query}")
         assert response.status_code == 400, query

@@ -11,12 +11,13 @@ from shared.db.keyset import Condition, Filter, ListQuery, ListSpec, bad_paramet
 from shared.identity import Principal
 
 DIMENSIONS = {
-    "enclave_id": Filter(description="Projects of this enclave."),
+    "enclave_id": Filter(description="Projects of this enclave.", min_length=1),
     "home_unit_id": Filter(
-        description="Projects of this home unit's enclaves, or proposed to it before admission."
+        description="Projects of this home unit's enclaves, or proposed to it before admission.",
+        min_length=1,
     ),
-    "host_city_adcode": Filter(description="Projects of enclaves in this host city."),
-    "operator_id": Filter(description="Projects run by this operator."),
+    "host_city_adcode": Filter(description="Projects of enclaves in this host city.", min_length=1),
+    "operator_id": Filter(description="Projects run by this operator.", min_length=1),
     "operating_mode": Filter(choices=("self_operated", "commissioned")),
     "carrier_type": Filter(
         choices=("offshore_incubator", "offshore_innovation_centre", "workstation", "cloud")
@@ -28,7 +29,7 @@ DIMENSIONS = {
         description="Industry code of GB/T 4754: 2 to 4 digits, as a prefix.",
         schema={"type": "string", "pattern": "^[0-9]{2,4}$"},
     ),
-    "strategic_field": Filter(description="Strategic emerging industry."),
+    "strategic_field": Filter(description="Strategic emerging industry.", min_length=1),
     "cohort": Filter(
         int,
         ("eq",),
@@ -86,7 +87,9 @@ RECORDS_SPEC = ListSpec(
             GROUPINGS,
             "Only one group of this dimension; without `group` what has no value there.",
         ),
-        "group": Filter(operators=("eq",), description="The key of the group; needs `group_by`."),
+        "group": Filter(
+            operators=("eq",), description="The key of the group; needs `group_by`.", min_length=1
+        ),
     },
     (),
     "id",
