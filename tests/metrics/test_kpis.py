@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services.metrics.kpis import rollup
+from shared.messaging.received import Event
 from tests.metrics.conftest import Metrics
 
 ADMISSION = ("screening", "reserve", "admitted")
@@ -42,14 +44,42 @@ async def test_a_slice_without_records_is_unknown_and_not_zero(metrics: Metrics)
     for params in ({"as_of": "2023-12-31"}, {"enclave_id": "enc_other"}):
         answer = (await figure(metrics, "incubating", **params))["figure"]
         assert (answer["value"], answer["reason"]["code"]) == (None, "nothing_on_file")
-    later = (await figure(metrics, "incubating", as_of="2990-01-01"))["figure"]
-    assert (later["value"], later["reason"]["code"]) == (None, "in_the_future")
+        assert (answer["numerator"], answer["n"]) == (0, 0)
 
 
-async def test_nothing_is_claimed_before_the_feed_was_read(metrics: Metrics) -> None:
+NOTHING_COUNTED: dict[str, Any] = {
+    "value": None,
+    "numerator": None,
+    "denominator": None,
+    "n": None,
+    "censored": None,
+    "beside": {"registered": None, "started": None, "producing": None},
+}
+
+
+async def test_nothing_is_counted_in_the_future(metrics: Metrics) -> None:
+    metrics.feed.enclave("enc_1")
+    admit(metrics, "prj_1", "2024-01-01")
+    await metrics.read_feed()
+    later = await figure(metrics, "landing_rate", as_of="2990-01-01", group_by="section")
+    assert later["figure"]["reason"]["code"] == "in_the_future"
+    assert {name: later["figure"][name] for name in NOTHING_COUNTED} == NOTHING_COUNTED
+    assert later["groups"] is None
+    reserve = (await figure(metrics, "reserve", as_of="2990-01-01"))["figure"]
+    assert set(reserve["beside"].values()) == {None}
+
+
+async def test_nothing_is_claimed_before_the_feed_was_read_to_its_end(metrics: Metrics) -> None:
+    metrics.feed.enclave("enc_1")
+    admit(metrics, "prj_1", "2024-01-01")
+    async with metrics.database.write() as tx:
+        await rollup.apply_events(tx, [Event.parse(event) for event in metrics.feed.events])
     answer = await figure(metrics, "landing_rate")
     assert answer["figure"]["reason"]["code"] == "not_loaded"
+    assert {name: answer["figure"][name] for name in NOTHING_COUNTED} == NOTHING_COUNTED
     assert answer["freshness"] == {"data_as_of": None, "lag_seconds": None, "unapplied_events": 0}
+    for link in answer["figure"]["links"].values():
+        assert (await metrics.as_admin().get(link)).json()["items"] == []
 
 
 async def test_late_fact_changes_what_was_true_but_not_what_was_known(metrics: Metrics) -> None:

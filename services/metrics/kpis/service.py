@@ -48,12 +48,12 @@ async def _answer(
 ) -> KpiAnswer:
     kpi = definition.id
     unknown = _unknown(question, freshness)
-    groups: Groups = {}
+    total, rows = Counts(), None
     if unknown is None:
         groups = await repository.count(session, question, kpi)
-    total, rows = await _total(session, question, kpi, groups), None
-    if question.group_by is not None:
-        rows = await _rows(session, question, definition, groups)
+        total = await _total(session, question, kpi, groups)
+        if question.group_by is not None:
+            rows = await _rows(session, question, definition, groups)
     landing = kpi == "landing_rate"
     return KpiAnswer(
         kpi=kpi,
@@ -95,7 +95,7 @@ async def counted_records(
     if set_name not in definition.sets:
         raise bad_parameter("set", "unknown_set", "names a set this KPI does not have", "该指标没有此集合")
     bound = replace(query, conditions=(), caller=f"{query.caller} {query.fingerprint()} {kpi}")
-    if question.in_the_future:
+    if _unknown(question, await _freshness(session)) is not None:
         return [], Page([], None)
     page = await repository.records(session, question, kpi, set_name, bound, signer)
     return [_record(row) for row in page.rows], page
@@ -149,24 +149,25 @@ def _figure(
     unknown: Reason | None,
     group: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
-    numerator = counts.sets.get("numerator", 0)
-    denominator = counts.sets.get("denominator", 0) if definition.unit == "share" else None
     reason = unknown or _empty(question, definition, counts)
-    value: int | float | None = None
-    if reason is None:
-        value = numerator if denominator is None else numerator / denominator
+    counted = {name: None if unknown else counts.sets.get(name, 0) for name in definition.sets}
     main = ("numerator", "denominator", "censored")
     return Figure(
-        value=value,
+        value=_value(counts, definition) if reason is None else None,
         reason=reason,
-        numerator=numerator,
-        denominator=denominator,
-        n=counts.n,
-        censored=counts.sets.get("censored", 0) if "censored" in definition.sets else None,
+        numerator=counted["numerator"],
+        denominator=counted.get("denominator"),
+        n=None if unknown else counts.n,
+        censored=counted.get("censored"),
         estimate=_estimate(question, counts, unknown) if definition.id == "landing_rate" else None,
-        beside={name: counts.sets.get(name, 0) for name in definition.sets if name not in main},
+        beside={name: count for name, count in counted.items() if name not in main},
         links=_links(question, definition, group),
     )
+
+
+def _value(counts: Counts, definition: Definition) -> int | float:
+    numerator = counts.sets.get("numerator", 0)
+    return numerator / counts.sets["denominator"] if definition.unit == "share" else numerator
 
 
 def _empty(question: Question, definition: Definition, counts: Counts) -> Reason | None:
