@@ -242,6 +242,21 @@ async def test_a_member_sees_only_its_own_records(metrics: Metrics) -> None:
     assert [item["id"] for item in records.json()["items"]] == ["prj_0"]
 
 
+async def test_an_enclave_is_named_to_its_parties_only(metrics: Metrics) -> None:
+    metrics.feed.organisation("org_home", name="丽水经开区")
+    metrics.feed.enclave("enc_1", party_ids=["org_home"])
+    metrics.feed.project("prj_1", "2024-01-01", enclave_id="enc_1", party_ids=["org_home", "org_rival"])
+    await metrics.read_feed()
+    for caller, name in (("org_home", "飞地 enc_1"), ("org_rival", None)):
+        client = metrics.as_org(caller)
+        (row,) = (await client.get("/v1/kpis/incubating?group_by=enclave_id")).json()["groups"]
+        assert (row["key"], row["name"]) == ("enc_1", name)
+        (row,) = (await client.get("/v1/kpis/incubating?group_by=home_unit_id")).json()["groups"]
+        assert (row["key"], row["name"]) == ("org_home", "丽水经开区")
+    (row,) = (await figure(metrics, "incubating", group_by="enclave_id"))["groups"]
+    assert row["name"] == "飞地 enc_1"
+
+
 async def test_records_are_paged_and_cursors_bound_to_the_question(metrics: Metrics) -> None:
     metrics.feed.enclave("enc_1")
     for number in range(5):

@@ -42,7 +42,10 @@ class Figure(Output):
 
 
 class GroupFigure(Output):
-    """The figure of one value of the grouping dimension; null is what has no such value yet."""
+    """The figure of one value of the grouping dimension; null is what has no such value yet.
+
+    ``name`` is null where the caller may not see the enclave.
+    """
 
     key: str | None
     name: str | None

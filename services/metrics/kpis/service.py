@@ -126,7 +126,7 @@ async def _rows(
     session: ReadSession, question: Question, definition: Definition, groups: Groups
 ) -> list[GroupFigure]:
     dimension = question.group_by or ""
-    names = await repository.names(session, dimension, groups) if dimension in _NAMED else {}
+    names = await repository.names(session, question, groups) if dimension in _NAMED else {}
     return [
         GroupFigure(
             key=key,
