@@ -66,7 +66,8 @@ async def test_home_unit_that_passes_every_gate_is_ranked_and_explained(told: Ma
     assert (best["rank"], best["home_unit_id"], best["home_unit_name"]) == (1, LISHUI_ID, "丽水")
     assert sum(entry["points"] for entry in best["criteria"]) == best["points"]
     assert best["score"] == best["points"] / 1e9
-    assert {gate["outcome"] for gate in best["gates"]} == {"pass"}
+    unchecked = {"legal_lock": "not_recorded"}
+    assert all(gate["outcome"] == unchecked.get(gate["gate"], "pass") for gate in best["gates"])
     assert all(
         entry["points"] == entry["weight_permille"] * round(entry["score"] * 1e6)
         for entry in best["criteria"]
@@ -87,6 +88,32 @@ async def test_explanation_is_in_words_of_the_trade_with_sources(told: MatchingU
     distance = criteria["distance"]
     assert (distance["unit"], 300 < distance["value"] < 360) == ("km", True)
     assert identifier("enc", "张江飞地") in {source["record_id"] for source in distance["sources"]}
+
+
+async def test_gate_on_a_fact_nobody_records_is_not_passed_but_said_to_be_unchecked(
+    told: MatchingUnderTest,
+) -> None:
+    document = await told.recommend(PROJECT)
+    (best,) = document["items"]
+    (lock,) = (gate for gate in best["gates"] if gate["gate"] == "legal_lock")
+    assert (lock["outcome"], lock["text"]) == (
+        "not_recorded",
+        {"zh": "股权锁定：尚无登记，未作核查", "en": "Legal lock: Not recorded yet, so not checked"},
+    )
+    assert "legal_lock" not in {total["gate"] for total in document["gate_totals"]}
+
+
+async def test_distance_without_a_limit_is_said_to_have_none(told: MatchingUnderTest) -> None:
+    limits = [None, 2000]
+    words = []
+    for version, limit in enumerate(limits, 2):
+        needs = {**the_project()["needs"], "max_distance_km": limit}
+        told.registry.tell("project.updated", the_project(version=version, needs=needs))
+        await told.follow()
+        answer = await told.as_admin().get(f"/v1/home-units/{LISHUI_ID}/recommendations")
+        for item in (*(await told.recommend(PROJECT))["items"], *answer.json()["items"]):
+            words += [gate["text"]["zh"] for gate in item["gates"] if gate["gate"] == "max_distance"]
+    assert words == ["最远距离：未填报上限，不作限制"] * 2 + ["最远距离：通过"] * 2
 
 
 async def said(told: MatchingUnderTest, criterion: str) -> dict[str, dict[str, str]]:
