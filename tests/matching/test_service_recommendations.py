@@ -90,6 +90,14 @@ async def test_explanation_is_in_words_of_the_trade_with_sources(told: MatchingU
     assert identifier("enc", "张江飞地") in {source["record_id"] for source in distance["sources"]}
 
 
+async def test_answer_says_which_version_of_the_project_was_judged(told: MatchingUnderTest) -> None:
+    assert (await told.recommend(PROJECT))["project_version"] == 1
+    told.registry.tell("project.updated", the_project(version=4))
+    assert (await told.recommend(PROJECT))["project_version"] == 1
+    await told.follow()
+    assert (await told.recommend(PROJECT))["project_version"] == 4
+
+
 async def test_gate_on_a_fact_nobody_records_is_not_passed_but_said_to_be_unchecked(
     told: MatchingUnderTest,
 ) -> None:

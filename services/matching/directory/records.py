@@ -38,6 +38,7 @@ class Project:
     host_place_from: str
     enclave_home_unit_id: str | None
     updated_at: datetime
+    version: int
     party_ids: frozenset[str]
 
 

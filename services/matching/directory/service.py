@@ -190,5 +190,6 @@ def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
         host_place_from=row["id"] if stated or row["enclave_id"] is None else row["enclave_id"],
         enclave_home_unit_id=row["enclave_home_unit_id"],
         updated_at=row["updated_at"],
+        version=row["version"],
         party_ids=frozenset(seen_by.get(row["id"], ())),
     )

@@ -155,9 +155,10 @@ class _Recommendations(Output):
 
 
 class ProjectRecommendations(_Recommendations):
-    """The best home units for a project."""
+    """The best home units for a project, as `project_version` of it was."""
 
     project_id: str
+    project_version: int
     items: list[RecommendedHomeUnit]
     open_items: list[OpenHomeUnit]
     refused_items: list[RefusedHomeUnit]

@@ -60,7 +60,8 @@ async def home_units_for_project(
     undecided = [
         open_item(item, wording, outsider=outsider(item.candidate_id)) for item in result.open_candidates
     ]
-    own = {"project_id": project_id, "items": items, "open_items": undecided}
+    judged = {"project_id": project_id, "project_version": project.version}
+    own = {**judged, "items": items, "open_items": undecided}
     return {**own, **_rest(engine, result, wording, ask)}
 
 
