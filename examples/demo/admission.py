@@ -1,7 +1,7 @@
 """Chapters from the lead to the admission: screening, recommendations, a refusal, two keys."""
 
 from examples.demo.client import Json
-from examples.demo.figures import counted, read
+from examples.demo.figures import counted, read, shown
 from examples.demo.tale import PUDONG, TEAM, TITLE, Tale
 from examples.demo.waiting import known_to_matching
 
@@ -95,7 +95,9 @@ async def reserve(tale: Tale) -> None:
     tale.screen.point("reserve score", f"{project['reserve_score']:.2f}")
     await counted(tale.cast.home_unit, "reserve", tale.project_id)
     before, now = tale.readings["before"][0], await read(tale.cast.home_unit)
-    tale.screen.point("yardstick", f"reserve projects {before.reserve} → {now.reserve}", style="green")
+    tale.screen.point(
+        "yardstick", f"reserve projects {shown(before.reserve)} → {shown(now.reserve)}", style="green"
+    )
     tale.checks.holds("the score is kept", project["reserve_score"] is not None)
     tale.checks.equal("reserve", now.since(before)["reserve"], 1)
     tale.checks.equal("incubating", now.since(before)["incubating"], 0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from examples.demo.cast import ENCLAVE, Cast, assemble, put_profiles
 from examples.demo.checks import Checks
 from examples.demo.client import Client
-from examples.demo.figures import Rate, Reading, read
+from examples.demo.figures import Rate, Reading, read, shown
 from examples.demo.screen import Screen
 from examples.demo.tale import Tale
 
@@ -91,7 +91,7 @@ async def before(tale: Tale) -> None:
     tale.readings["before"] = mine, whole
     screen.table([*_table_head(), _row("丽水经开区", mine), _row("whole network", whole)])
     screen.say("Synthetic projects, marked 【示例】, give these figures something to count.", style="dim")
-    tale.checks.holds("there is something to count", whole.incubating > 0 and whole.reserve > 0)
+    tale.checks.holds("there is something to count", bool(whole.incubating and whole.reserve))
     tale.checks.holds("the network has a landing rate", whole.landing_24.value is not None)
 
 
@@ -100,6 +100,6 @@ def _table_head() -> list[list[str]]:
 
 
 def _row(name: str, reading: Reading) -> list[str]:
-    young = str(reading.landing_24.too_young)
+    young = shown(reading.landing_24.too_young)
     rates = [str(reading.landing_24), str(reading.landing_36)]
-    return [name, str(reading.incubating), str(reading.reserve), *rates, young]
+    return [name, shown(reading.incubating), shown(reading.reserve), *rates, young]
