@@ -3,8 +3,8 @@
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
-from fastapi.responses import RedirectResponse
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import RedirectResponse
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
