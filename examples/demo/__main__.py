@@ -15,7 +15,6 @@ from deploy.local import LocalStack, StackError, StackInterruptedError
 from deploy.local.credentials import ADMINISTRATION, kept_credentials
 from deploy.local.services import PORT_BASE, SERVICES
 from examples.demo import admission, epilogue, growth, prologue
-from examples.demo.cast import Cast
 from examples.demo.checks import Checks
 from examples.demo.client import Client, UnexpectedAnswer
 from examples.demo.screen import Screen
@@ -29,15 +28,16 @@ async def run(setting: Setting, screen: Screen, *, stay: bool) -> Checks:
     screen.title(
         "飞地 Feidi",
         "One project under one id, from a lead in Shanghai to production in Lishui, on three services of "
-        "this machine. Lines with › are real HTTP calls and how they were answered.",
+        "this machine. Lines with › are real HTTP calls and how they were answered; ids are shortened.",
     )
     await _prepare(setting, screen)
     checks = Checks(screen)
     async with local_stack(setting) as stack:
-        cast = await _tell(setting, stack, screen, checks)
-        await cast.close()
-        screen.say(f"{checks.passed} checks passed, {len(checks.failed)} failed.", style="dim")
+        tale = await _tell(setting, stack, screen, checks)
+        await tale.cast.close()
         if stay:
+            epilogue.farewell(tale, stack.urls)
+            screen.say(f"{checks.passed} checks passed, {len(checks.failed)} failed.", style="dim")
             screen.say(f"The services run until Ctrl-C; their logs are in {setting.log}.", style="bold")
             await stack.wait()
     return checks
@@ -51,7 +51,7 @@ async def _prepare(setting: Setting, screen: Screen) -> None:
     screen.say(f"{said} — {time.monotonic() - started:.1f} s in all", style="dim")
 
 
-async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Checks) -> Cast:
+async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Checks) -> Tale:
     urls = stack.urls
     administration = Client("network administration", urls, screen)
     await administration.sign_in(ADMINISTRATION, kept_credentials(setting.data_dir)[ADMINISTRATION])
@@ -81,8 +81,7 @@ async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Che
         await chapter(tale)
     await epilogue.two_times(tale, told_from)
     await epilogue.feed(tale)
-    epilogue.farewell(tale, urls)
-    return cast
+    return tale
 
 
 def main(arguments: list[str]) -> int:

@@ -39,10 +39,12 @@ async def lead(tale: Tale) -> None:
         "host_adcode": PUDONG,
         "last_contact_on": calendar.today.isoformat(),
         "synthetic": True,
+        "effective_at": calendar.at(35),
     }
     created = await cast.home_unit.post("registry", "/v1/projects", body)
     tale.project_id, tale.version = created.body["id"], created.version
     tale.screen.point("project", f"{body['title']} — {body['team_name']}, {tale.project_id}")
+    tale.screen.point("found on", calendar.on(35).isoformat())
     tale.screen.point("needs", "洁净厂房 3,000 m², fund CNY 8,000,000, home within 800 km")
     tale.checks.equal("stage", created.body["stage"], "lead")
     tale.checks.holds("biotechnology follows from 2761", "biotechnology" in created.body["strategic_fields"])
@@ -132,7 +134,7 @@ async def two_keys(tale: Tale) -> None:
     )
     approvals = f"{tale.path}/approvals"
     outsider = await cast.administration.send(
-        "POST", "registry", approvals, body={}, expect=(403,), note="network administration"
+        "POST", "registry", approvals, body={}, expect=(403,), note="refused to the network administration"
     )
     tale.checks.equal("who sees all holds no key", outsider.body["code"], "not_a_key_holder")
     for client in tale.parties:

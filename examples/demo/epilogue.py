@@ -147,6 +147,9 @@ async def feed(tale: Tale) -> None:
     versions = [event["subject"]["version"] for event in page["items"]]
     tale.screen.point("next_cursor", page["next_cursor"])
     tale.checks.equal("versions in order", versions, list(range(1, len(versions) + 1)))
+    taken = [event for event in page["items"] if "stage" in event["data"]["changed"]]
+    lead_at, screened_at = (event["effective_at"] for event in (page["items"][0], taken[0]))
+    tale.checks.holds("it was a lead before it was screened", lead_at < screened_at)
 
 
 def farewell(tale: Tale, urls: dict[str, str]) -> None:

@@ -67,6 +67,15 @@ async def counted(client: Client, kpi: str, project_id: str, **slices: Any) -> N
     await until(f"{kpi} counts {project_id}", counts, PATIENCE_S, 0.1)
 
 
+async def counted_no_longer(client: Client, kpi: str, project_id: str) -> None:
+    """Wait until a figure does not count a project any more."""
+
+    async def is_gone() -> bool:
+        return project_id not in await counted_ids(client, kpi)
+
+    await until(f"{kpi} counts {project_id} no longer", is_gone, PATIENCE_S, 0.1)
+
+
 async def counted_ids(client: Client, kpi: str, *, quiet: bool = True, **slices: Any) -> list[str]:
     """Return the projects behind a figure, all pages."""
     ids: list[str] = []

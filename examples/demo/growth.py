@@ -1,6 +1,6 @@
 """Chapters from incubation to production: gates, the landing, and where each function sits."""
 
-from examples.demo.figures import counted, counted_ids, read
+from examples.demo.figures import counted, counted_no_longer, read
 from examples.demo.tale import COMPANY, LIANDU, PUDONG, USCC, Tale
 
 
@@ -114,5 +114,4 @@ async def production(tale: Tale) -> None:
 async def settle(tale: Tale) -> None:
     """Wait until metrics counts the landing and no longer the incubation."""
     await counted(tale.cast.home_unit, "landing_rate", tale.project_id)
-    still = await counted_ids(tale.cast.home_unit, "incubating")
-    tale.checks.holds("it is incubated no longer", tale.project_id not in still)
+    await counted_no_longer(tale.cast.home_unit, "incubating", tale.project_id)

@@ -40,6 +40,8 @@ def test_the_story_holds_and_can_be_told_again(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stdout + first.stderr
     assert re.search(r"^demo: \d+ checks passed$", first.stdout, re.MULTILINE)
     assert f"{PROJECTS} synthetic projects" in " ".join(first.stdout.split())
+    assert "1 agreement," in " ".join(first.stdout.split())
+    assert "client_secret" not in first.stdout, "the services are gone when a check ends"
     assert "\x1b" not in first.stdout
     second = demo(tmp_path)
     assert second.returncode == 0, second.stdout + second.stderr

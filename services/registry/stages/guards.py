@@ -64,7 +64,7 @@ DEDUPLICATED = Guard(
     "deduplicated",
     lambda facts: facts.uscc_valid is not False and facts.duplicate_count == 0,
     "The credit code must be valid, and no screened project may have the same code, or team and title.",
-    "统一社会信用代码须有效,且不得与已筛选项目的信用代码或团队和名称重复。",
+    "统一社会信用代码须有效，且不得与已筛选项目的信用代码或团队和名称重复。",
     lambda facts: {
         "uscc_valid": facts.uscc_valid,
         "duplicates": facts.duplicate_count,
@@ -82,7 +82,7 @@ FEASIBLE_HOME_UNIT = Guard(
     "feasible_home_unit",
     lambda facts: facts.matching_answered and facts.feasible_home_units >= 1,
     "At least one home unit must pass every hard filter; an unknown is not a pass.",
-    "至少须有一个飞出地主体满足全部硬性条件;未知不视为满足。",
+    "至少须有一个飞出地主体满足全部硬性条件；未知不视为满足。",
     lambda facts: (
         {"feasible": facts.feasible_home_units}
         if facts.matching_answered
@@ -117,7 +117,7 @@ SPACE_FREE = Guard(
     "space_free",
     lambda facts: facts.space_applied_for and facts.space_free is True,
     "Space must be applied for and be free for the whole term.",
-    "须已申请场地,且整个期限内场地可用。",
+    "须已申请场地，且整个期限内场地可用。",
     lambda facts: {"applied_for": facts.space_applied_for, "failures": list(facts.space_failures)},
 )
 AGREEMENT = Guard(
@@ -136,7 +136,7 @@ ANNUAL_GRADE_NOT_C = Guard(
     "annual_grade_not_c",
     lambda facts: facts.annual_grade != "C",
     "The latest annual grade must not be C; a project not yet graded passes.",
-    "最近年度评级不得为 C;尚未评级的视为通过。",
+    "最近年度评级不得为 C；尚未评级的视为通过。",
     lambda facts: {"annual_grade": facts.annual_grade},
 )
 RND_PLACE_RECORDED = Guard(
