@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="./dev demo",
         description="The whole story on three real services, with an embedded store each.",
-        epilog="Ends with 0 when every check passed or Ctrl-C ended it, 1 when a check failed or it could not "
+        epilog="Ends with 0 when every check passed or Ctrl-C ended it, 1 when a check failed or it cannot "
         "run, 2 when an argument is wrong. A second run adds a second project to the same stores.",
     )
     parser.add_argument("--check", action="store_true", help="assert every figure and leave")

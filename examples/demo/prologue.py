@@ -36,7 +36,7 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
 async def claims(screen: Screen, checks: Checks, administration: Client) -> None:
     """Show that a stated figure is a claim and gives no rate."""
     screen.chapter(
-        "A claim is not a rate 数据主张",
+        "A claim is not a rate 数据声明",
         "The article says that Lishui's enclave has introduced 112 projects. That is kept as a claim, with "
         "its quote. No landing rate follows from it: it has no date and no denominator.",
     )
