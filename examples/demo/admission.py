@@ -72,7 +72,9 @@ async def recommendations(tale: Tale) -> None:
         refusal = "；".join(gate["text"]["zh"] for gate in item["gates"] if gate["outcome"] == "fail")
         tale.screen.point(f"✗ {item['home_unit_name']}", refusal, style="dim")
     counts = [found[name] for name in ("considered_count", "feasible_count", "open_count", "refused_count")]
-    tale.screen.point("", "{} considered: {} feasible, {} open, {} refused".format(*counts))
+    tale.screen.point(
+        "", "{} considered: {} feasible, {} open, {} refused; the first of each above".format(*counts)
+    )
     tale.checks.equal("the counts add up", sum(counts[1:]), counts[0])
     tale.checks.equal("the best home unit", found["items"][0]["home_unit_id"], tale.cast.home_unit_id)
     tale.checks.holds("an unknown budget leaves 惠山 open", counts[2] >= 1)
