@@ -169,15 +169,21 @@ def farewell(tale: Tale, urls: dict[str, str]) -> None:
     for name, url in urls.items():
         screen.point(name, f"{url}/docs")
     screen.gap()
-    screen.say("A token of 丽水经开区 for 15 minutes, and what it sees:")
+    screen.say("A client of 丽水经开区 and this project, for docs/getting-started.md:")
+    readable = "| python3 -m json.tool --no-ensure-ascii"
     lines = (
-        f"TOKEN=$(curl -s {urls['registry']}/oauth2/token -d grant_type=client_credentials \\",
-        f"  -d client_id={credential.id} \\",
-        f"  -d client_secret={credential.secret} \\",
+        f"export B={urls['registry']} M={urls['matching']} X={urls['metrics']}",
+        f"export CID={credential.id}",
+        f"export SEC={credential.secret}",
+        f"export PRJ={tale.project_id}",
+        "",
+        "export TOKEN=$(curl -s $B/oauth2/token -d grant_type=client_credentials \\",
+        "  -d client_id=$CID -d client_secret=$SEC \\",
         "  | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])')",
-        f'curl -s -H "Authorization: Bearer $TOKEN" {urls["registry"]}{tale.path}/timeline',
-        f'curl -s -H "Authorization: Bearer $TOKEN" "{urls["registry"]}/v1/events?after=latest&wait=30"',
-        f'curl -s -H "Authorization: Bearer $TOKEN" {urls["metrics"]}/v1/kpis:yardsticks',
+        f'curl -s -H "Authorization: Bearer $TOKEN" $B/v1/projects/$PRJ/timeline {readable}',
+        'curl -s -H "Authorization: Bearer $TOKEN" "$B/v1/events?after=earliest&types=landing.*&limit=3" \\',
+        f"  {readable}",
+        f'curl -s -H "Authorization: Bearer $TOKEN" $X/v1/kpis:yardsticks {readable}',
     )
     for line in lines:
         screen.verbatim(line)

@@ -19,7 +19,8 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
         "The network 飞地网络",
         "A home city (飞出地) opens an enclave (科创飞地) inside a research city, finds projects there and, "
         "once they are mature, lands production at home. The registry was seeded with what one article "
-        "states about ten such enclaves. Whatever the article does not state is null, never guessed.",
+        "(《科创飞地——打造离岸创新中心》, 东滩智库, undated, republished by 2023) states about ten such "
+        "enclaves. Whatever the article does not state is null, never guessed.",
     )
     enclaves = await administration.get("registry", "/v1/enclaves", limit=200)
     for enclave in (e for e in enclaves["items"] if e["name"] in _SHOWN):
@@ -35,7 +36,7 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
 async def claims(screen: Screen, checks: Checks, administration: Client) -> None:
     """Show that a stated figure is a claim and gives no rate."""
     screen.chapter(
-        "A claim is not a rate 数据主张",
+        "A claim is not a rate 数据声明",
         "The article says that Lishui's enclave has introduced 112 projects. That is kept as a claim, with "
         "its quote. No landing rate follows from it: it has no date and no denominator.",
     )
@@ -69,9 +70,10 @@ async def parties(urls: Mapping[str, str], screen: Screen, checks: Checks, admin
     )
     cast = await assemble(urls, screen, administration)
     screen.gap()
-    screen.say("Each home unit tells matching what it takes and offers (synthetic profiles):")
+    screen.say("Each home unit that has not yet done so tells matching what it takes and offers (synthetic):")
     told, known = await put_profiles(urls, screen, cast)
-    screen.point("", f"… {told} profiles put now, {known} home units have one")
+    now = f"… {told} put now" if told else "none now, an earlier run has put them"
+    screen.point("profiles", f"{now}; {known} home units have one")
     seen = await cast.home_unit.get("registry", "/v1/enclaves", quiet=True)
     checks.equal("enclaves 丽水经开区 sees", [e["name"] for e in seen["items"]], [ENCLAVE])
     return cast

@@ -167,9 +167,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "description": "Access token or API key (`fk_…`)."}
     }
     for route in api_routes(app):
+        said = (route.description or "").partition("\n")[0].rstrip(".")
         for method in route.methods or ():
             operation = document["paths"][route.path_format].get(method.lower())
             if operation is not None:
+                operation["summary"] = said
                 _complete(route, operation)
     complete_inputs(document)
     for unused in ("HTTPValidationError", "ValidationError"):

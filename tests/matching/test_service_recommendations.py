@@ -186,7 +186,7 @@ async def test_answering_the_questions_opens_the_home_unit(told: MatchingUnderTe
     (refused,) = document["refused_items"]
     assert refused["home_unit_id"] == CHENGDU_ID
     assert [(gate["gate"], gate["outcome"]) for gate in refused["gates"]] == [("plant_class", "fail")]
-    assert refused["gates"][0]["text"]["zh"] == "厂房类别：飞出地没有所需类别的厂房"
+    assert refused["gates"][0]["text"]["zh"] == "厂房类别：没有所需类别"
     await told.put_profile(CHENGDU_ID, OFFER)
     document = await told.recommend(PROJECT)
     assert [item["home_unit_id"] for item in document["items"]] == [LISHUI_ID, CHENGDU_ID]

@@ -33,7 +33,7 @@ FAILURES = {
     "stage": Label(
         "项目所处阶段不在飞出地接受范围内", "The home unit does not accept projects at this stage"
     ),
-    "plant_class": Label("飞出地没有所需类别的厂房", "The home unit has no plant of the class needed"),
+    "plant_class": Label("没有所需类别", "The home unit has no plant of the class needed"),
     "policy": Label(
         "项目产业不在政策支持领域内", "The project's industries are outside the supported fields"
     ),
@@ -42,7 +42,7 @@ FAILURES = {
     "legal_lock": Label(
         "项目因股权约定只能落地其他飞出地", "An equity agreement binds the project to another home unit"
     ),
-    "max_distance": Label("距离超过团队接受的最远距离", "The distance exceeds the farthest the team accepts"),
+    "max_distance": Label("超出团队可接受的最远距离", "The distance exceeds the farthest the team accepts"),
 }
 QUESTIONS = {
     "accepted_stages": Label("贵地接受哪些阶段的项目？", "Which stages do you accept?"),
