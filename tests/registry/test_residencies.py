@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.registry.residencies.service import (
+from services.registry.residencies.admission import (
     approve_for_admission,
     check_capacity,
     release,

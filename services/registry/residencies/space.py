@@ -7,6 +7,7 @@ from typing import Any
 
 from services.registry.enclaves.schemas import CarrierType, NetworkRole
 from services.registry.enclaves.service import lock_enclave
+from services.registry.projects.errors import InvalidTransition
 from services.registry.residencies import repository
 from services.registry.residencies.occupancy import Capacity, Fit, Holding, fit
 from services.registry.residencies.state import STAYING
@@ -77,6 +78,14 @@ async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
     request = Holding(first, last, residency["seats"], _area(residency["area_m2"]) or Decimal(0))
     checked = fit(request, others, capacity_of(enclave))
     return CapacityCheck(enclave["id"], checked, _failures(request, checked))
+
+
+async def require_space(tx: WriteSession, residency: Row) -> CapacityCheck:
+    """Like ``check_space``, and raise when the space is not free."""
+    check = await check_space(tx, residency)
+    if not check.free:
+        raise InvalidTransition(errors=check.failures)
+    return check
 
 
 async def holdings(

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from shared.errors import FieldError
+
 
 class ResidencyState(StrEnum):
     """Where a residency stands."""
@@ -33,3 +35,9 @@ ADMITTED = frozenset({ResidencyState.APPROVED, ResidencyState.VIRTUAL, *STAYING}
 def can_step(current: str, to_state: ResidencyState) -> bool:
     """Tell whether the track has this step."""
     return to_state in _STEPS[ResidencyState(current)]
+
+
+def no_such_step(current: str, to_state: ResidencyState) -> FieldError:
+    """Return the failure of a step the track does not have."""
+    params = {"from": current, "to": to_state.value}
+    return FieldError("no_such_step", "is not a step of this track", "不存在该状态变更", params=params)

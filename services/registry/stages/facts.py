@@ -12,8 +12,8 @@ from services.registry.projects.service import duplicates_of
 from services.registry.projects.stage import Stage
 from services.registry.projects.transitions import transitions_of_subject
 from services.registry.projects.uscc import valid_uscc
+from services.registry.residencies.admission import check_capacity, residencies_of
 from services.registry.residencies.schemas import ResidencyRead
-from services.registry.residencies.service import check_capacity, residencies_of
 from services.registry.stages.approvals import keys_turned
 from services.registry.stages.guards import StageFacts
 from services.registry.stages.reviews import gates_passed_with_evidence, latest_grade, reviews_of

@@ -22,7 +22,7 @@ from services.registry.projects.service import (
 )
 from services.registry.projects.stage import EXITS, LADDER, Stage, Track
 from services.registry.projects.transitions import transitions_of_subject
-from services.registry.residencies.service import approve_for_admission, release
+from services.registry.residencies.admission import approve_for_admission, release
 from services.registry.stages.approvals import void_approvals
 from services.registry.stages.clawback import clawback
 from services.registry.stages.facts import Gathered, gather
