@@ -206,8 +206,16 @@ async def test_tenant_past_its_term_still_holds_its_space(world: World) -> None:
     tenant = await application(world, 10, "甲", **over)
     await admit(world, tenant["id"])
     await step(world, tenant, "resident")
-    assert (await occupancy(world, TODAY, TODAY + timedelta(days=1)))["days"][0]["seats"] == 10
+    assert [day["seats"] for day in (await occupancy(world, TODAY, TODAY + timedelta(days=1)))["days"]] == [
+        10,
+        10,
+    ]
     assert await admit(world, (await application(world, 1, "乙"))["id"]) == "space_not_free"
+    afterwards = {"starts_on": str(TODAY + timedelta(days=1))}
+    successor = await application(world, 10, "丙", **afterwards)
+    assert await admit(world, successor["id"]) == "space_not_free"
+    await step(world, tenant, "left")
+    assert await admit(world, successor["id"]) == ""
 
 
 async def test_occupancy_answers_by_day_and_never_guesses(world: World) -> None:

@@ -101,12 +101,12 @@ async def holdings(
 
 
 def _last_day(row: Row, today: date) -> date:
-    """A tenant who stays on after the term holds the space as long as it is not known to have left."""
+    """A tenant who stays on after the term holds the space on every day until it is known to have left."""
     if row["left_on"] is not None:
         left_on: date = row["left_on"]
         return left_on - _DAY if left_on > date.min else date.min
     ends_on: date = row["ends_on"]
-    return max(ends_on, today) if row["state"] in STAYING else ends_on
+    return date.max if row["state"] in STAYING and ends_on < today else ends_on
 
 
 def _failures(request: Holding, checked: Fit) -> list[FieldError]:
