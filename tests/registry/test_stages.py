@@ -124,6 +124,18 @@ async def test_space_taken_by_another_project_stops_an_admission(world: World) -
     await step(world, second["id"], "admitted")
 
 
+async def test_a_role_in_a_network_lifts_no_capacity(world: World) -> None:
+    project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"], seats=101)
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    body = {"name": "云网络", "operator_id": world.operator_id}
+    network = await make(world.operator, "/v1/networks", body)
+    joining = {"enclave_id": world.enclave_id, "role": "cloud"}
+    await make(world.operator, f"/v1/networks/{network['id']}:add-member", joining, network["version"])
+    assert failed_guards(await post_step(world, project["id"], "admitted")) == {"space_free"}
+
+
 @pytest.mark.parametrize(
     ("respond", "reason"),
     [

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.registry.enclaves.schemas import CarrierType, NetworkRole
+from services.registry.enclaves.schemas import CarrierType
 from services.registry.enclaves.service import lock_enclave
 from services.registry.projects.errors import InvalidTransition
 from services.registry.residencies import repository
@@ -59,8 +59,8 @@ class CapacityCheck:
 
 
 def is_cloud(enclave: Row) -> bool:
-    """Tell whether an enclave lets no space of its own."""
-    return bool(enclave["carrier_type"] == CarrierType.CLOUD or enclave["network_role"] == NetworkRole.CLOUD)
+    """Tell whether an enclave lets no space of its own; its part in a network says nothing about that."""
+    return bool(enclave["carrier_type"] == CarrierType.CLOUD)
 
 
 def capacity_of(enclave: Row) -> Capacity:
@@ -71,9 +71,9 @@ def capacity_of(enclave: Row) -> Capacity:
 async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
     """Check the space of a residency for its whole term, with its enclave locked."""
     enclave = await lock_enclave(tx, residency["enclave_id"])
+    first, last = residency["starts_on"], residency["ends_on"]
     if is_cloud(enclave):
         return CapacityCheck(enclave["id"], None, [])
-    first, last = residency["starts_on"], residency["ends_on"]
     others = await holdings(tx, enclave["id"], first, last, without=residency["id"])
     request = Holding(first, last, residency["seats"], _area(residency["area_m2"]) or Decimal(0))
     checked = fit(request, others, capacity_of(enclave))
@@ -113,13 +113,16 @@ def _failures(request: Holding, checked: Fit) -> list[FieldError]:
     if request.seats == 0 and request.area_m2 == 0:
         return [FieldError("space_unstated", "asks for neither seats nor area", "未申请工位或面积")]
     unknown = [
-        FieldError("capacity_unknown", "is of unknown capacity", "容量未知", params={"measure": name})
-        for name in checked.unknown
+        _measured("capacity_unknown", "is of unknown capacity", "容量未知", name) for name in checked.unknown
     ]
     return unknown + [
-        FieldError("space_not_free", "is not free for the whole term", "全租期内空间不足", params=params)
-        for params in ({"measure": name} for name in checked.lacking)
+        _measured("space_not_free", "is not free for the whole term", "全租期内空间不足", name)
+        for name in checked.lacking
     ]
+
+
+def _measured(code: str, detail_en: str, detail_zh: str, measure: str) -> FieldError:
+    return FieldError(code, detail_en, detail_zh, params={"measure": measure})
 
 
 def _area(value: float | None) -> Decimal | None:
