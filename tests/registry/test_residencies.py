@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
 from services.registry.residencies.admission import (
@@ -157,6 +158,25 @@ async def test_cloud_enclave_lets_no_space(registry: ServiceUnderTest) -> None:
     assert read.json()["state"] == "virtual"
     assert (await step(world, residency, "left"))["state"] == "left"
     assert (await occupancy(world, TODAY, TODAY))["seat_days"] == 0
+
+
+async def test_capacity_does_not_fall_below_what_is_let(world: World) -> None:
+    tenant = await application(world, 6, "甲", area_m2=50)
+    await admit(world, tenant["id"])
+    ended = {"starts_on": str(TODAY - timedelta(days=10)), "ends_on": str(TODAY - timedelta(days=1))}
+    await admit(world, (await application(world, 4, "乙", **ended))["id"], days_ago=5)
+    url = f"/v1/enclaves/{world.enclave_id}"
+
+    async def patch(version: int, **fields: Any) -> httpx2.Response:
+        return await world.home_unit.patch(url, json=fields, headers={"if-match": f'"{version}"'})
+
+    for below in ({"seat_capacity": 5}, {"area_capacity_m2": 49.5}, {"carrier_type": "cloud"}):
+        assert refusal(await patch(1, **below)) == (409, "capacity_below_let")
+    assert (await patch(1, seat_capacity=6, area_capacity_m2=50)).status_code == 200
+    assert (await patch(2, seat_capacity=None)).status_code == 200
+    assert refusal(await patch(3, seat_capacity=5)) == (409, "capacity_below_let")
+    await step(world, tenant, "left")
+    assert (await patch(3, seat_capacity=5)).status_code == 200
 
 
 async def test_the_last_seat_goes_to_one_of_thirty(registry: ServiceUnderTest) -> None:

@@ -111,6 +111,7 @@ async def update_enclave(
     if roles or _turns_cloud(row, changes):
         _check_may_reassign(actor, row)
     after = await _derived(tx, {**row, **changes}, roles)
+    await dependants.check(tx, row, after)
     record = await change_enclave(
         tx, actor, row, {name: after[name] for name in after if after[name] != row[name]}
     )

@@ -9,13 +9,16 @@ from services.registry.enclaves.schemas import CarrierType
 from services.registry.enclaves.service import lock_enclave
 from services.registry.projects.errors import InvalidTransition
 from services.registry.residencies import repository
-from services.registry.residencies.occupancy import Capacity, Fit, Holding, fit
+from services.registry.residencies.errors import CapacityBelowLet
+from services.registry.residencies.occupancy import Capacity, Fit, Holding, fit, peak
 from services.registry.residencies.state import STAYING
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.errors import FieldError
 
 _DAY = timedelta(days=1)
+
+Measure = int | Decimal
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,27 @@ def is_cloud(enclave: Row) -> bool:
 
 def capacity_of(enclave: Row) -> Capacity:
     """Return what an enclave lets in all."""
+    if is_cloud(enclave):
+        return Capacity(0, Decimal(0))
     return Capacity(enclave["seat_capacity"], _area(enclave["area_capacity_m2"]))
+
+
+async def check_still_fits(tx: WriteSession, before: Row, after: Row) -> None:
+    """Raise when a locked enclave would let less than what is held of it on some day from today on."""
+    old, new = capacity_of(before), capacity_of(after)
+    if old == new:
+        return
+    today = clock.today()
+    held = peak(await holdings(tx, after["id"], today, date.max), today, date.max)
+    measures = (
+        ("seats", held.seats, old.seats, new.seats),
+        ("area_m2", held.area_m2, old.area_m2, new.area_m2),
+    )
+    lacking = [name for name, taken, was, limit in measures if _falls_below(taken, was, limit)]
+    if lacking:
+        raise CapacityBelowLet(
+            errors=[_measured("let_already", "is let already", "已租出", name) for name in lacking]
+        )
 
 
 async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
@@ -107,6 +130,10 @@ def _last_day(row: Row, today: date) -> date:
         return left_on - _DAY if left_on > date.min else date.min
     ends_on: date = row["ends_on"]
     return date.max if row["state"] in STAYING and ends_on < today else ends_on
+
+
+def _falls_below(taken: Measure, was: Measure | None, limit: Measure | None) -> bool:
+    return limit is not None and taken > limit and (was is None or limit < was)
 
 
 def _failures(request: Holding, checked: Fit) -> list[FieldError]:
