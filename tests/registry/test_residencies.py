@@ -160,6 +160,22 @@ async def test_cloud_enclave_lets_no_space(registry: ServiceUnderTest) -> None:
     assert (await occupancy(world, TODAY, TODAY))["seat_days"] == 0
 
 
+@pytest.mark.parametrize(
+    ("period", "guard"),
+    [
+        ({"opened_on": TERM["starts_on"], "closed_on": TERM["ends_on"]}, ""),
+        ({"opened_on": str(TODAY - timedelta(days=9))}, "enclave_not_open"),
+        ({"closed_on": str(TODAY + timedelta(days=89))}, "enclave_closed"),
+    ],
+)
+@pytest.mark.parametrize("carrier_type", ["workstation", "cloud"])
+async def test_an_enclave_takes_tenants_only_while_it_is_open(
+    registry: ServiceUnderTest, carrier_type: str, period: dict[str, str], guard: str
+) -> None:
+    world = await build_world(registry, seat_capacity=10, carrier_type=carrier_type, **period)
+    assert await admit(world, (await application(world))["id"]) == guard
+
+
 async def test_capacity_does_not_fall_below_what_is_let(world: World) -> None:
     tenant = await application(world, 6, "甲", area_m2=50)
     await admit(world, tenant["id"])

@@ -95,12 +95,13 @@ async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
     """Check the space of a residency for its whole term, with its enclave locked."""
     enclave = await lock_enclave(tx, residency["enclave_id"])
     first, last = residency["starts_on"], residency["ends_on"]
+    closed = _outside(enclave, first, last)
     if is_cloud(enclave):
-        return CapacityCheck(enclave["id"], None, [])
+        return CapacityCheck(enclave["id"], None, closed)
     others = await holdings(tx, enclave["id"], first, last, without=residency["id"])
     request = Holding(first, last, residency["seats"], _area(residency["area_m2"]) or Decimal(0))
     checked = fit(request, others, capacity_of(enclave))
-    return CapacityCheck(enclave["id"], checked, _failures(request, checked))
+    return CapacityCheck(enclave["id"], checked, closed + _failures(request, checked))
 
 
 async def require_space(tx: WriteSession, residency: Row) -> CapacityCheck:
@@ -130,6 +131,17 @@ def _last_day(row: Row, today: date) -> date:
         return left_on - _DAY if left_on > date.min else date.min
     ends_on: date = row["ends_on"]
     return date.max if row["state"] in STAYING and ends_on < today else ends_on
+
+
+def _outside(enclave: Row, first: date, last: date) -> list[FieldError]:
+    """Return what an enclave's first and last day, where they are known, say against a term."""
+    opened_on, closed_on = enclave["opened_on"], enclave["closed_on"]
+    failures = []
+    if opened_on is not None and first < opened_on:
+        failures.append(FieldError("enclave_not_open", "begins before the enclave opens", "早于飞地开放日期"))
+    if closed_on is not None and last > closed_on:
+        failures.append(FieldError("enclave_closed", "ends after the enclave closes", "晚于飞地关闭日期"))
+    return failures
 
 
 def _falls_below(taken: Measure, was: Measure | None, limit: Measure | None) -> bool:
