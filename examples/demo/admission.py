@@ -39,6 +39,7 @@ async def lead(tale: Tale) -> None:
         "host_adcode": PUDONG,
         "last_contact_on": calendar.today.isoformat(),
         "synthetic": True,
+        "effective_at": calendar.at(35),
     }
     created = await cast.home_unit.post("registry", "/v1/projects", body)
     tale.project_id, tale.version = created.body["id"], created.version

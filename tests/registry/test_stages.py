@@ -1,5 +1,7 @@
 """Stages through HTTP: the whole walk, its refusals, its ends, and what is forced."""
 
+from itertools import pairwise
+
 import httpx2
 import pytest
 
@@ -54,8 +56,8 @@ async def test_a_project_walks_from_lead_to_completed_and_every_unmet_guard_stop
     assert project["reserve_score"] == 0.81
     assert project["admitted_at"] is not None
     log = (await world.home_unit.get(f"/v1/projects/{project_id}/transitions")).json()["items"]
-    assert [entry["to_state"] for entry in log] == list(LADDER[1:])
-    assert log[1]["details"]["recommendation"]["reasons"][0]["zh"] == "产业相符"
+    assert [(entry["from_state"], entry["to_state"]) for entry in log] == [*pairwise((None, *LADDER))]
+    assert log[2]["details"]["recommendation"]["reasons"][0]["zh"] == "产业相符"
     events = await world.events("project.stage_changed")
     assert [event["data"]["object"]["stage"] for event in events] == list(LADDER[1:])
     assert [event["data"]["previous"]["stage"] for event in events] == list(LADDER[:-1])
@@ -279,10 +281,13 @@ async def test_a_step_back_makes_the_approvals_void(world: World) -> None:
 
 
 async def test_a_late_fact_keeps_both_times(world: World) -> None:
-    project = await world.create_project()
+    project = await world.create_project(effective_at="2026-01-02T01:00:00Z")
+    before = await post_step(world, project["id"], "screening", effective_at="2026-01-01T01:00:00Z")
+    assert failed_guards(before) == {"effective_in_order"}
     moved = await step(world, project["id"], "screening", effective_at="2026-02-03T01:00:00Z")
     assert moved["stage"] == "screening"
-    entry = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"][0]
+    found, entry = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"]
+    assert (found["to_state"], found["effective_at"]) == ("lead", "2026-01-02T01:00:00.000Z")
     assert entry["effective_at"] == "2026-02-03T01:00:00.000Z"
     assert entry["recorded_at"] > "2026-11"
     [event] = await world.events("project.stage_changed")
@@ -294,6 +299,8 @@ async def test_a_late_fact_keeps_both_times(world: World) -> None:
     assert failed_guards(await post_step(world, project["id"], "reserve", **by_force)) == {
         "effective_in_order"
     }
+    timeline = (await world.home_unit.get(f"/v1/projects/{project['id']}/timeline")).json()["items"]
+    assert [entry["what"] for entry in timeline] == ["lead", "screening"]
     future = await post_step(world, project["id"], "reserve", effective_at="2999-01-03T01:00:00Z")
     assert refusal(future) == (409, "effective_in_future")
 

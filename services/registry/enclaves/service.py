@@ -183,8 +183,8 @@ async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict
 
 def _turns_cloud(row: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     """Tell whether an enclave becomes a cloud, where no admission asks for a capacity, or is one no more."""
-    after = {**row, **changes}
-    return (row["carrier_type"] == CarrierType.CLOUD) != (after["carrier_type"] == CarrierType.CLOUD)
+    after = {**row, **changes}["carrier_type"]
+    return bool((row["carrier_type"] == CarrierType.CLOUD) != (after == CarrierType.CLOUD))
 
 
 def _check_may_reassign(actor: Principal, row: Mapping[str, Any]) -> None:
