@@ -13,6 +13,7 @@ from services.registry.residencies.admission import (
     release,
     residencies_of,
 )
+from services.registry.residencies.timer import give_notice
 from shared import clock
 from shared.errors import DomainError
 from shared.identity import SYSTEM
@@ -125,6 +126,20 @@ async def test_departure_may_become_known_late(world: World) -> None:
     assert gone["left_on"] == str(left)
     days = (await occupancy(world, left - timedelta(days=1), left))["days"]
     assert [day["seats"] for day in days] == [4, 0]
+
+
+async def test_notice_stands_in_the_way_of_no_late_fact(world: World, registry: ServiceUnderTest) -> None:
+    ends_on = TODAY + timedelta(days=20)
+    residency = await application(world, ends_on=str(ends_on))
+    await admit(world, residency["id"], days_ago=30)
+    await step(world, residency, "resident", effective_at=f"{TODAY - timedelta(days=28)}T04:00:00Z")
+    async with registry.database.write() as tx:
+        assert await give_notice(tx, 100) == 1
+    events = await world.events("residency.state_changed")
+    noticed = clock.to_rfc3339(clock.start_of_day(ends_on - timedelta(days=30)))
+    assert (events[-1]["data"]["object"]["state"], events[-1]["effective_at"]) == ("expiring", noticed)
+    left = f"{TODAY - timedelta(days=15)}T04:00:00Z"
+    assert (await step(world, residency, "left", effective_at=left))["state"] == "left"
 
 
 @pytest.mark.parametrize(("seats", "guard"), [(6, ""), (7, "space_not_free"), (0, "space_unstated")])

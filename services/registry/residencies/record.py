@@ -4,14 +4,16 @@ from datetime import date, datetime
 from typing import Any
 
 from services.registry.base import messaging
+from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import log_transition
+from services.registry.projects.transitions import transitions_of_subject
 from services.registry.residencies import repository
 from services.registry.residencies.schemas import RESIDENCY_STATE_CHANGED, ResidencyRead
 from services.registry.residencies.state import ResidencyState
 from shared import clock
-from shared.db.engine import Row, WriteSession
+from shared.db.engine import ReadSession, Row, WriteSession
 from shared.errors import NotFound
-from shared.identity import Principal
+from shared.identity import SYSTEM, Principal
 from shared.messaging.outbox import EventType, publish
 
 
@@ -82,6 +84,21 @@ async def publish_residency(
         url=f"/v1/residencies/{record.id}",
         **details,
     )
+
+
+async def last_step_at(session: ReadSession, residency_id: str) -> datetime | None:
+    """Return when the last step of a residency took effect that somebody took.
+
+    A notice that its term ends soon says nothing about what its tenant did before it was given.
+    """
+    history = await transitions_of_subject(session, residency_id)
+    taken = [entry.effective_at for entry in history if not _is_notice(entry)]
+    return taken[-1] if taken else None
+
+
+def _is_notice(entry: TransitionRead) -> bool:
+    given_by = (entry.actor_kind, entry.actor_id)
+    return entry.to_state == ResidencyState.EXPIRING and given_by == (SYSTEM.kind, SYSTEM.id)
 
 
 def no_such_residency() -> NotFound:

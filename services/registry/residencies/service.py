@@ -9,12 +9,12 @@ from services.registry.projects.conduct import check_takes_part, takes_part
 from services.registry.projects.errors import InvalidPeriod, InvalidTransition
 from services.registry.projects.service import lock_project, require_visible_project
 from services.registry.projects.stage import BEFORE_ADMISSION, EXITS
-from services.registry.projects.transitions import transitions_of_subject
 from services.registry.residencies import repository
 from services.registry.residencies.errors import NoEnclave, ResidencyEnded, SpaceNotFree
 from services.registry.residencies.occupancy import by_day
 from services.registry.residencies.record import (
     change_residency,
+    last_step_at,
     no_such_residency,
     publish_residency,
     take_step,
@@ -30,7 +30,7 @@ from services.registry.residencies.schemas import (
     ResidencyUpdate,
 )
 from services.registry.residencies.space import check_space, holdings, require_space
-from services.registry.residencies.state import ResidencyState, can_step, no_such_step
+from services.registry.residencies.state import NOTICE, ResidencyState, can_step, no_such_step
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
@@ -162,15 +162,21 @@ async def move_residency(
     )
 
 
-async def mark_expiring(tx: WriteSession, actor: Principal, until: date, limit: int = 100) -> int:
-    """Mark residents whose term ends on ``until`` or before as expiring; return how many there were."""
-    marked = 0
+async def mark_expiring(tx: WriteSession, actor: Principal, limit: int = 100) -> int:
+    """Mark residents whose term ends within the notice as expiring; return how many there were.
+
+    The notice takes effect on the day on which it was due.
+    """
+    marked, until = 0, clock.today() + NOTICE
     due = await repository.due_to_expire(tx, until, limit)
     for found in sorted(due, key=lambda row: str(row["project_id"])):
         await lock_project(tx, actor, found["project_id"])
         row = await repository.find(tx, found["id"], lock=True)
         if row is not None and row["state"] == ResidencyState.RESIDENT and row["ends_on"] <= until:
-            await take_step(tx, actor, row, ResidencyState.EXPIRING, clock.now())
+            since = await last_step_at(tx, row["id"]) or row["created_at"]
+            was_due = row["ends_on"] <= clock.civil_date(since) + NOTICE
+            due_at = since if was_due else clock.start_of_day(row["ends_on"] - NOTICE)
+            await take_step(tx, actor, row, ResidencyState.EXPIRING, due_at)
             marked += 1
     return marked
 
@@ -232,8 +238,8 @@ async def _check_runs_enclave(tx: WriteSession, actor: Principal, row: Row) -> N
 async def _check_in_order(tx: WriteSession, row: Row, effective_at: datetime) -> None:
     if effective_at > clock.now():
         raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
-    history = await transitions_of_subject(tx, row["id"])
-    if history and effective_at < history[-1].effective_at:
+    last = await last_step_at(tx, row["id"])
+    if last is not None and effective_at < last:
         failure = FieldError("effective_out_of_order", "precedes the last step", "早于上一次状态变更")
         raise InvalidTransition(errors=[failure])
 

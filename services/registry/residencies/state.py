@@ -1,5 +1,6 @@
 """The residency track: 申请 → 批准 → 入驻 → 到期 → 迁出, and 虚拟入驻 for cloud enclaves."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 from shared.errors import FieldError
@@ -30,6 +31,9 @@ STAYING = frozenset({ResidencyState.RESIDENT, ResidencyState.EXPIRING})
 
 ADMITTED = frozenset({ResidencyState.APPROVED, ResidencyState.VIRTUAL, *STAYING})
 """States an approval has led to."""
+
+NOTICE = timedelta(days=30)
+"""How long before the end of its term a residency is marked, so that somebody renews or leaves in time."""
 
 
 def can_step(current: str, to_state: ResidencyState) -> bool:
