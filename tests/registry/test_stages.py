@@ -1,10 +1,13 @@
 """Stages through HTTP: the whole walk, its refusals, its ends, and what is forced."""
 
+import asyncio
+from datetime import timedelta
 from itertools import pairwise
 
 import httpx2
 import pytest
 
+from shared import clock
 from tests.registry.project_walk import (
     FEASIBLE,
     LADDER,
@@ -17,6 +20,7 @@ from tests.registry.project_walk import (
     review,
     sign_commitments,
     step,
+    take_up_residency,
     turn_both_keys,
     walk_to,
 )
@@ -249,6 +253,19 @@ async def test_any_active_project_may_end_with_a_reason(world: World, stage: str
     assert failed_guards(await post_step(world, project["id"], "screening")) == {"edge_exists"}
     forced = await post_step(world, project["id"], "screening", force=True, reason="重启")
     assert failed_guards(forced) == {"edge_exists"}
+
+
+async def test_an_exit_takes_effect_after_the_last_step_of_the_stay_it_ends(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    before = clock.to_rfc3339(clock.now() + timedelta(milliseconds=1))
+    await asyncio.sleep(0.01)
+    await take_up_residency(world, project["id"])
+    body = {"reason": "团队解散", "effective_at": before}
+    assert failed_guards(await post_step(world, project["id"], "failed", **body)) == {"effective_in_order"}
+    await step(world, project["id"], "failed", reason="团队解散")
+    timeline = (await world.operator.get(f"/v1/projects/{project['id']}/timeline")).json()["items"]
+    stays = [entry["what"] for entry in timeline if entry["kind"] == "residency"]
+    assert stays == ["approved", "resident", "left"]
 
 
 async def test_forcing_needs_its_permission_and_a_reason_and_is_logged(world: World) -> None:

@@ -1,10 +1,11 @@
 """What the admission of a project and its end do to its residencies; the caller holds the project's lock."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from services.registry.projects.errors import InvalidTransition
 from services.registry.residencies import repository
-from services.registry.residencies.record import no_such_residency, take_step
+from services.registry.residencies.record import last_step_at, no_such_residency, take_step
 from services.registry.residencies.schemas import ResidencyRead
 from services.registry.residencies.space import CapacityCheck, check_space, require_space
 from services.registry.residencies.state import ADMITTED, ResidencyState, can_step, no_such_step
@@ -44,6 +45,14 @@ async def approve_for_admission(
         raise InvalidTransition(errors=[no_such_step(row["state"], to_state)])
     await take_step(tx, actor, row, to_state, effective_at, details=check.details())
     return check
+
+
+async def is_after_their_last_steps(
+    session: ReadSession, residencies: Iterable[ResidencyRead], effective_at: datetime
+) -> bool:
+    """Tell whether a step at ``effective_at`` precedes no step of these residencies."""
+    last = [await last_step_at(session, residency.id) for residency in residencies]
+    return all(at is None or at <= effective_at for at in last)
 
 
 async def release(

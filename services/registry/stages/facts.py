@@ -9,13 +9,13 @@ from services.registry.landings.service import landings_of
 from services.registry.projects.guarding import is_in_order
 from services.registry.projects.places import places_of
 from services.registry.projects.service import duplicates_of
-from services.registry.projects.stage import Stage
+from services.registry.projects.stage import EXITS, Stage
 from services.registry.projects.transitions import transitions_of_subject
 from services.registry.projects.uscc import valid_uscc
-from services.registry.residencies.admission import check_capacity, residencies_of
+from services.registry.residencies.admission import check_capacity, is_after_their_last_steps, residencies_of
 from services.registry.residencies.schemas import ResidencyRead
 from services.registry.stages.approvals import keys_turned
-from services.registry.stages.guards import StageFacts
+from services.registry.stages.guards import StageFacts, leaves_admission
 from services.registry.stages.reviews import gates_passed_with_evidence, latest_grade, reviews_of
 from services.registry.stages.schemas import Role, StageTransition
 from shared import clock
@@ -50,8 +50,10 @@ async def gather(
     keys = await keys_turned(tx, project)
     agreements = await commitments_of(tx, project_id)
     history = await transitions_of_subject(tx, project_id)
+    moved = _moved_with(project, data, residencies)
     facts = StageFacts(
-        effective_in_order=is_in_order(history, effective_at),
+        effective_in_order=is_in_order(history, effective_at)
+        and await is_after_their_last_steps(tx, moved, effective_at),
         reason_given=bool(data.reason),
         uscc_valid=valid_uscc(project["uscc"]) if project["uscc"] else None,
         duplicate_count=len(duplicates),
@@ -85,6 +87,14 @@ def _residency_to_admit(project: Row, residencies: list[ResidencyRead]) -> Resid
     """The latest stay in the project's own enclave that has not ended."""
     mine = [stay for stay in residencies if stay.enclave_id == project["enclave_id"] and stay.state != "left"]
     return mine[-1] if mine else None
+
+
+def _moved_with(project: Row, data: StageTransition, residencies: list[ResidencyRead]) -> list[ResidencyRead]:
+    """The stays that a step moves too."""
+    if data.to in EXITS or leaves_admission(Stage(project["stage"]), data.to):
+        return [stay for stay in residencies if stay.state != "left"]
+    admitted = _residency_to_admit(project, residencies) if data.to == Stage.ADMITTED else None
+    return [admitted] if admitted is not None and not data.force else []
 
 
 def _sees(viewer: Principal, row: Row) -> bool:

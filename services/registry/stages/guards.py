@@ -6,7 +6,7 @@ from typing import Any
 
 from services.registry.landings.guards import REGISTERED_OR_LATER, LandingState
 from services.registry.projects.guarding import IN_ORDER, GuardResult, edge_exists
-from services.registry.projects.stage import EXITS, LADDER, Stage
+from services.registry.projects.stage import BEFORE_ADMISSION, EXITS, LADDER, Stage
 
 
 @dataclass(frozen=True)
@@ -224,3 +224,8 @@ def forcible(from_stage: Stage, to_stage: Stage) -> bool:
 def is_step_back(from_stage: Stage, to_stage: Stage) -> bool:
     """Tell whether a step goes back along the ladder."""
     return to_stage not in EXITS and LADDER.index(to_stage) < LADDER.index(from_stage)
+
+
+def leaves_admission(from_stage: Stage, to_stage: Stage) -> bool:
+    """Tell whether a step goes back from an admission that was given."""
+    return from_stage not in BEFORE_ADMISSION | EXITS and to_stage in BEFORE_ADMISSION
