@@ -41,7 +41,17 @@ async def application(world: World, seats: int = 4, title: str = "项目", **fie
 
 
 async def admit(world: World, residency_id: str, *, days_ago: int = 0) -> str:
-    """Take the space as the admission of a project does; return "" or the first guard that failed."""
+    """Take the space of a project as its admission does; return "" or the first guard that failed."""
+    failed = await approve(world, residency_id, days_ago=days_ago)
+    if not failed:
+        stay = (await world.admin.get(f"/v1/residencies/{residency_id}")).json()
+        project = await world.read_project(stay["project_id"])
+        forced = {"to": "admitted", "force": True, "reason": "补录"}
+        await make(world.admin, f"/v1/projects/{project['id']}/transitions", forced, project["version"])
+    return failed
+
+
+async def approve(world: World, residency_id: str, *, days_ago: int = 0) -> str:
     effective_at = clock.now() - timedelta(days=days_ago)
     try:
         async with world.registry.database.write() as tx:
@@ -100,6 +110,14 @@ async def test_space_before_admission_needs_both_keys(world: World) -> None:
     residency = await application(world)
     url = f"/v1/residencies/{residency['id']}/transitions"
     answer = await world.operator.post(url, json={"to": "approved"}, headers={"if-match": '"1"'})
+    assert answer.json()["errors"][0]["code"] == "project_not_admitted"
+
+
+async def test_nobody_moves_in_before_the_admission_of_the_project(world: World) -> None:
+    residency = await application(world)
+    assert await approve(world, residency["id"]) == ""
+    url = f"/v1/residencies/{residency['id']}/transitions"
+    answer = await world.operator.post(url, json={"to": "resident"}, headers={"if-match": '"2"'})
     assert answer.json()["errors"][0]["code"] == "project_not_admitted"
 
 

@@ -297,6 +297,25 @@ async def test_a_step_back_makes_the_approvals_void(world: World) -> None:
     assert len(voided) == 2
 
 
+async def test_a_step_back_from_admission_takes_the_space_back(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    await step(world, project["id"], "reserve", force=True, reason="材料有误")
+    path = f"/v1/projects/{project['id']}/residencies"
+    [stay] = (await world.operator.get(path)).json()["items"]
+    assert stay["state"] == "applied"
+    event = (await world.events("residency.state_changed"))[-1]
+    assert (event["data"]["object"]["state"], event["data"]["previous"]) == ("applied", {"state": "approved"})
+    occupancy = f"/v1/enclaves/{world.enclave_id}/occupancy?from=2027-01-01&to=2027-01-01"
+    assert (await world.home_unit.get(occupancy)).json()["seat_days"] == 0
+    await turn_both_keys(world, project["id"])
+    await step(world, project["id"], "admitted")
+    await take_up_residency(world, project["id"])
+    await step(world, project["id"], "reserve", force=True, reason="材料有误")
+    assert [stay["state"] for stay in (await world.operator.get(path)).json()["items"]] == ["left"]
+    log = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"]
+    assert log[-1]["details"]["taken_back"] == [stay["id"]]
+
+
 async def test_a_late_fact_keeps_both_times(world: World) -> None:
     project = await world.create_project(effective_at="2026-01-02T01:00:00Z")
     before = await post_step(world, project["id"], "screening", effective_at="2026-01-01T01:00:00Z")

@@ -1,4 +1,4 @@
-"""What the admission of a project and its end do to its residencies; the caller holds the project's lock."""
+"""What admission, a step back from it and the end of a project do to its residencies, with its lock held."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -53,6 +53,25 @@ async def is_after_their_last_steps(
     """Tell whether a step at ``effective_at`` precedes no step of these residencies."""
     last = [await last_step_at(session, residency.id) for residency in residencies]
     return all(at is None or at <= effective_at for at in last)
+
+
+async def take_back(
+    tx: WriteSession, actor: Principal, project_id: str, effective_at: datetime, reason: str | None
+) -> list[ResidencyRead]:
+    """Undo what the admission of a project gave: an approved stay is applied for again, any other ends."""
+    rows = await repository.of_project(tx, project_id, lock=True)
+    return [
+        await take_step(
+            tx,
+            actor,
+            row,
+            ResidencyState.APPLIED if row["state"] == ResidencyState.APPROVED else ResidencyState.LEFT,
+            effective_at,
+            reason=reason,
+        )
+        for row in rows
+        if row["state"] in ADMITTED
+    ]
 
 
 async def release(

@@ -29,8 +29,8 @@ async def take_step(
 ) -> ResidencyRead:
     """Move a locked residency, and log it."""
     changes: dict[str, Any] = {"state": to_state.value}
-    if to_state == ResidencyState.APPROVED:
-        changes["holds_space"] = True
+    if to_state in (ResidencyState.APPLIED, ResidencyState.APPROVED):
+        changes["holds_space"] = to_state == ResidencyState.APPROVED
     if to_state == ResidencyState.LEFT:
         changes["left_on"] = left_on or clock.civil_date(effective_at)
     await log_transition(

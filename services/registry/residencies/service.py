@@ -30,7 +30,7 @@ from services.registry.residencies.schemas import (
     ResidencyUpdate,
 )
 from services.registry.residencies.space import check_space, holdings, require_space
-from services.registry.residencies.state import NOTICE, ResidencyState, can_step, no_such_step
+from services.registry.residencies.state import ADMITTED, NOTICE, ResidencyState, can_step, no_such_step
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery, Page
@@ -144,8 +144,9 @@ async def move_residency(
     if not withdrawn:
         await _check_runs_enclave(tx, actor, row)
     details: dict[str, Any] = {}
-    if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
+    if data.to in ADMITTED:
         await _check_admitted(tx, actor, row["project_id"])
+    if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
         check = await require_space(tx, row)
         if check.virtual != (data.to == ResidencyState.VIRTUAL):
             raise InvalidTransition(errors=[no_such_step(row["state"], data.to)])
@@ -245,7 +246,7 @@ async def _check_in_order(tx: WriteSession, row: Row, effective_at: datetime) ->
 
 
 async def _check_admitted(tx: WriteSession, actor: Principal, project_id: str) -> None:
-    """Space of a project not yet admitted is taken by its admission, which needs both keys."""
+    """Space of a project is taken by its admission, which needs both keys, and never before it."""
     project = await require_visible_project(tx, actor, project_id)
     _check_goes_on(project)
     if project["stage"] in BEFORE_ADMISSION:
