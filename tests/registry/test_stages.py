@@ -142,6 +142,15 @@ async def test_a_role_in_a_network_lifts_no_capacity(world: World) -> None:
     assert failed_guards(await post_step(world, project["id"], "admitted")) == {"space_free"}
 
 
+async def test_a_stay_in_another_enclave_begins_no_incubation(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    body = {"name": "云飞地", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+    cloud = await make(world.admin, "/v1/enclaves", {**body, "carrier_type": "cloud"})
+    stay = await apply_for_space(world, project["id"], enclave_id=cloud["id"])
+    await make(world.operator, f"/v1/residencies/{stay['id']}/transitions", {"to": "virtual"}, version=1)
+    assert failed_guards(await post_step(world, project["id"], "incubation")) == {"residency_taken_up"}
+
+
 @pytest.mark.parametrize(
     ("respond", "reason"),
     [

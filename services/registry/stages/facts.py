@@ -72,7 +72,9 @@ async def gather(
         agreement_with_commitments=any(
             agreement.signed_on is not None and agreement.signed_on <= on for agreement in agreements
         ),
-        residency_states=frozenset(stay.state for stay in residencies),
+        residency_states=frozenset(
+            stay.state for stay in residencies if stay.enclave_id == project["enclave_id"]
+        ),
         gates_passed_with_evidence=gates_passed_with_evidence(reviews),
         annual_grade=latest_grade(reviews),
         placed_functions=frozenset(

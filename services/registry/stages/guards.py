@@ -129,8 +129,8 @@ AGREEMENT = Guard(
 RESIDENCY_TAKEN_UP = Guard(
     "residency_taken_up",
     lambda facts: not facts.residency_states.isdisjoint({"resident", "virtual"}),
-    "The residency must be resident or virtual.",
-    "入驻状态须为已入驻或虚拟入驻。",
+    "The residency in the project's own enclave must be resident or virtual.",
+    "在项目所属飞地的入驻状态须为已入驻或虚拟入驻。",
 )
 ANNUAL_GRADE_NOT_C = Guard(
     "annual_grade_not_c",
