@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import httpx2
 import pytest
@@ -140,6 +141,24 @@ async def test_a_role_in_a_network_lifts_no_capacity(world: World) -> None:
     joining = {"enclave_id": world.enclave_id, "role": "cloud"}
     await make(world.operator, f"/v1/networks/{network['id']}:add-member", joining, network["version"])
     assert failed_guards(await post_step(world, project["id"], "admitted")) == {"space_free"}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"valid_to": "2026-01-31"}, {"valid_from": "2090-01-01"}, {"signed_on": None}, {"with": "park"}],
+)
+async def test_an_agreement_binds_on_the_day_and_between_those_who_admit(
+    world: World, terms: dict[str, Any]
+) -> None:
+    project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    others = {"party_ids": [world.operator_id, world.park_id]}
+    await sign_commitments(world, project["id"], **(others if "with" in terms else terms))
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"agreement_with_commitments"}
+    await sign_commitments(world, project["id"], valid_from="2026-01-01", valid_to="2090-01-01")
+    await step(world, project["id"], "admitted")
 
 
 async def test_a_stay_in_another_enclave_begins_no_incubation(world: World) -> None:

@@ -1,8 +1,10 @@
 """Gathers what the guards of stages look at, inside the transaction that takes the step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from services.registry.agreements.schemas import AgreementRead
 from services.registry.agreements.service import commitments_of
 from services.registry.clients.matching import Recommendation
 from services.registry.landings.service import landings_of
@@ -14,7 +16,7 @@ from services.registry.projects.transitions import transitions_of_subject
 from services.registry.projects.uscc import valid_uscc
 from services.registry.residencies.admission import check_capacity, is_after_their_last_steps, residencies_of
 from services.registry.residencies.schemas import ResidencyRead
-from services.registry.stages.approvals import keys_turned
+from services.registry.stages.approvals import key_holders, keys_turned
 from services.registry.stages.guards import StageFacts, leaves_admission
 from services.registry.stages.reviews import gates_passed_with_evidence, latest_grade, reviews_of
 from services.registry.stages.schemas import Role, StageTransition
@@ -48,7 +50,7 @@ async def gather(
     asks_space = data.to == Stage.ADMITTED and residency is not None
     check = await check_capacity(tx, residency) if asks_space and residency is not None else None
     keys = await keys_turned(tx, project)
-    agreements = await commitments_of(tx, project_id)
+    agreements, holders = await commitments_of(tx, project_id), await key_holders(tx, project)
     history = await transitions_of_subject(tx, project_id)
     moved = _moved_with(project, data, residencies)
     facts = StageFacts(
@@ -69,9 +71,7 @@ async def gather(
         space_applied_for=residency is not None,
         space_free=check.free if check is not None else None,
         space_failures=tuple(failure.code for failure in check.failures) if check is not None else (),
-        agreement_with_commitments=any(
-            agreement.signed_on is not None and agreement.signed_on <= on for agreement in agreements
-        ),
+        agreement_with_commitments=any(_binds(agreement, on, holders) for agreement in agreements),
         residency_states=frozenset(
             stay.state for stay in residencies if stay.enclave_id == project["enclave_id"]
         ),
@@ -89,6 +89,14 @@ def _residency_to_admit(project: Row, residencies: list[ResidencyRead]) -> Resid
     """The latest stay in the project's own enclave that has not ended."""
     mine = [stay for stay in residencies if stay.enclave_id == project["enclave_id"] and stay.state != "left"]
     return mine[-1] if mine else None
+
+
+def _binds(agreement: AgreementRead, on: date, holders: Mapping[Role, str | None]) -> bool:
+    """Tell whether an agreement is signed and valid on a day, between those who admit the project."""
+    signed = agreement.signed_on is not None and agreement.signed_on <= on
+    begun = agreement.valid_from is None or agreement.valid_from <= on
+    lasts = agreement.valid_to is None or agreement.valid_to >= on
+    return signed and begun and lasts and set(holders.values()) <= set(agreement.party_ids)
 
 
 def _moved_with(project: Row, data: StageTransition, residencies: list[ResidencyRead]) -> list[ResidencyRead]:

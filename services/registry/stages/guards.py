@@ -123,8 +123,9 @@ SPACE_FREE = Guard(
 AGREEMENT = Guard(
     "agreement_with_commitments",
     lambda facts: facts.agreement_with_commitments,
-    "An agreement with commitments must be on file.",
-    "须有载明承诺的协议。",
+    "An agreement with commitments, valid on the day and signed by the operator and the home unit, "
+    "must be on file.",
+    "须有当日有效、由运营商与飞出地主体签署并载明承诺的协议。",
 )
 RESIDENCY_TAKEN_UP = Guard(
     "residency_taken_up",
