@@ -265,7 +265,7 @@ async def test_a_project_that_ends_frees_its_space(world: World, registry: Servi
     await admit(world, residency["id"])
     other = await application(world, 10, "乙")
     async with registry.database.write() as tx:
-        assert not (await check_capacity(tx, (await residencies_of(tx, other["project_id"]))[0])).free
+        assert not (await check_capacity(tx, (await residencies_of(tx, other["project_id"]))[0], TODAY)).free
         await release(tx, SYSTEM, residency["project_id"], TODAY - timedelta(days=10), reason="项目终止")
     assert await admit(world, other["id"]) == ""
 
@@ -273,7 +273,7 @@ async def test_a_project_that_ends_frees_its_space(world: World, registry: Servi
 async def test_tenant_past_its_term_still_holds_its_space(world: World) -> None:
     over = {"starts_on": str(TODAY - timedelta(days=30)), "ends_on": str(TODAY - timedelta(days=5))}
     tenant = await application(world, 10, "甲", **over)
-    await admit(world, tenant["id"])
+    await admit(world, tenant["id"], days_ago=20)
     await step(world, tenant, "resident")
     assert [day["seats"] for day in (await occupancy(world, TODAY, TODAY + timedelta(days=1)))["days"]] == [
         10,

@@ -114,7 +114,7 @@ async def test_a_new_operator_has_to_turn_its_own_key(world: World) -> None:
     await apply_for_space(world, project["id"])
     await sign_commitments(world, project["id"])
     refused = await post_step(world, project["id"], "admitted", client=world.home_unit)
-    assert failed_guards(refused) == {"operator_approved"}
+    assert failed_guards(refused) == {"operator_approved", "agreement_with_commitments"}
 
 
 async def test_space_taken_by_another_project_stops_an_admission(world: World) -> None:
@@ -159,6 +159,20 @@ async def test_an_agreement_binds_on_the_day_and_between_those_who_admit(
     assert failed_guards(refused) == {"agreement_with_commitments"}
     await sign_commitments(world, project["id"], valid_from="2026-01-01", valid_to="2090-01-01")
     await step(world, project["id"], "admitted")
+
+
+async def test_a_term_that_is_over_is_admitted_to_only_by_a_history_entered_late(world: World) -> None:
+    project = await world.create_project(effective_at="2026-01-01T01:00:00Z")
+    await step(world, project["id"], "screening", effective_at="2026-01-02T01:00:00Z")
+    await prepare(world, project["id"], "reserve")
+    await step(world, project["id"], "reserve", effective_at="2026-01-03T01:00:00Z")
+    await apply_for_space(world, project["id"], starts_on="2026-01-05", ends_on="2026-03-05")
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"space_free"}
+    assert refused.json()["errors"][0]["params"]["failures"] == ["term_over"]
+    await step(world, project["id"], "admitted", effective_at="2026-03-05T01:00:00Z")
 
 
 async def test_a_stay_in_another_enclave_begins_no_incubation(world: World) -> None:

@@ -19,12 +19,12 @@ async def residencies_of(session: ReadSession, project_id: str) -> list[Residenc
     return [ResidencyRead.of(row) for row in await repository.of_project(session, project_id)]
 
 
-async def check_capacity(tx: WriteSession, residency: ResidencyRead) -> CapacityCheck:
-    """Tell whether a residency's space is free for its whole term; its enclave stays locked."""
+async def check_capacity(tx: WriteSession, residency: ResidencyRead, on: date) -> CapacityCheck:
+    """Tell whether a residency's space, taken on a day, is free for its term; its enclave stays locked."""
     row = await repository.find(tx, residency.id)
     if row is None:
         raise no_such_residency()
-    return await check_space(tx, row)
+    return await check_space(tx, row, on)
 
 
 async def approve_for_admission(
@@ -37,7 +37,7 @@ async def approve_for_admission(
     row = await repository.find(tx, residency_id, lock=True)
     if row is None:
         raise no_such_residency()
-    check = await require_space(tx, row)
+    check = await require_space(tx, row, clock.civil_date(effective_at))
     to_state = ResidencyState.VIRTUAL if check.virtual else ResidencyState.APPROVED
     if row["state"] in ADMITTED:
         return check

@@ -147,7 +147,7 @@ async def move_residency(
     if data.to in ADMITTED:
         await _check_admitted(tx, actor, row["project_id"])
     if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
-        check = await require_space(tx, row)
+        check = await require_space(tx, row, clock.civil_date(effective_at))
         if check.virtual != (data.to == ResidencyState.VIRTUAL):
             raise InvalidTransition(errors=[no_such_step(row["state"], data.to)])
         details = check.details()

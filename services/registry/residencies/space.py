@@ -91,11 +91,14 @@ async def check_still_fits(tx: WriteSession, before: Row, after: Row) -> None:
         )
 
 
-async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
-    """Check the space of a residency for its whole term, with its enclave locked."""
+async def check_space(tx: WriteSession, residency: Row, on: date | None = None) -> CapacityCheck:
+    """Check the space of a residency for its whole term, with its enclave locked.
+
+    ``on`` is the day on which the space is taken, which the term must not be over by.
+    """
     enclave = await lock_enclave(tx, residency["enclave_id"])
     first, last = residency["starts_on"], residency["ends_on"]
-    closed = _outside(enclave, first, last)
+    closed = _outside(enclave, first, last, on)
     if is_cloud(enclave):
         return CapacityCheck(enclave["id"], None, closed)
     others = await holdings(tx, enclave["id"], first, last, without=residency["id"])
@@ -104,9 +107,9 @@ async def check_space(tx: WriteSession, residency: Row) -> CapacityCheck:
     return CapacityCheck(enclave["id"], checked, closed + _failures(request, checked))
 
 
-async def require_space(tx: WriteSession, residency: Row) -> CapacityCheck:
+async def require_space(tx: WriteSession, residency: Row, on: date) -> CapacityCheck:
     """Like ``check_space``, and raise when the space is not free."""
-    check = await check_space(tx, residency)
+    check = await check_space(tx, residency, on)
     if not check.free:
         raise InvalidTransition(errors=check.failures)
     return check
@@ -133,10 +136,12 @@ def _last_day(row: Row, today: date) -> date:
     return date.max if row["state"] in STAYING and ends_on < today else ends_on
 
 
-def _outside(enclave: Row, first: date, last: date) -> list[FieldError]:
-    """Return what an enclave's first and last day, where they are known, say against a term."""
+def _outside(enclave: Row, first: date, last: date, on: date | None) -> list[FieldError]:
+    """Return what stands against a term: the enclave's first and last day, and the day it is taken."""
     opened_on, closed_on = enclave["opened_on"], enclave["closed_on"]
     failures = []
+    if on is not None and last < on:
+        failures.append(FieldError("term_over", "is over before it is taken", "租期在取得前已届满"))
     if opened_on is not None and first < opened_on:
         failures.append(FieldError("enclave_not_open", "begins before the enclave opens", "早于飞地开放日期"))
     if closed_on is not None and last > closed_on:

@@ -48,7 +48,7 @@ async def gather(
     residencies = await residencies_of(tx, project_id)
     residency = _residency_to_admit(project, residencies)
     asks_space = data.to == Stage.ADMITTED and residency is not None
-    check = await check_capacity(tx, residency) if asks_space and residency is not None else None
+    check = await check_capacity(tx, residency, on) if asks_space and residency is not None else None
     keys = await keys_turned(tx, project)
     agreements, holders = await commitments_of(tx, project_id), await key_holders(tx, project)
     history = await transitions_of_subject(tx, project_id)
