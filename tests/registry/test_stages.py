@@ -88,10 +88,10 @@ async def test_admission_takes_the_space_and_nobody_turns_both_keys(world: World
     assert refusal(await network_operator.post(path, json={})) == (403, "not_a_key_holder")
     without_scope = world.registry.as_org(world.operator_id, "registry:stages:write")
     assert refusal(await without_scope.post(path, json={})) == (403, "insufficient_scope")
+    await apply_for_space(world, project["id"])
     approval = await make(world.operator, path, {"note": "同意"})
     assert (approval["role"], approval["organisation_id"]) == ("operator", world.operator_id)
     assert refusal(await world.operator.post(path, json={})) == (409, "already_approved")
-    await apply_for_space(world, project["id"])
     await sign_commitments(world, project["id"])
     assert failed_guards(await post_step(world, project["id"], "admitted")) == {"home_unit_approved"}
     assert (await make(world.home_unit, path, {}))["role"] == "home_unit"
@@ -103,6 +103,7 @@ async def test_admission_takes_the_space_and_nobody_turns_both_keys(world: World
 
 async def test_a_new_operator_has_to_turn_its_own_key(world: World) -> None:
     project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"])
     await turn_both_keys(world, project["id"])
     other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "另一运营商"})
     version = (await world.read_project(project["id"]))["version"]
@@ -111,7 +112,6 @@ async def test_a_new_operator_has_to_turn_its_own_key(world: World) -> None:
         json={"operator_id": other["id"]},
         headers={"if-match": f'"{version}"'},
     )
-    await apply_for_space(world, project["id"])
     await sign_commitments(world, project["id"])
     refused = await post_step(world, project["id"], "admitted", client=world.home_unit)
     assert failed_guards(refused) == {"operator_approved", "agreement_with_commitments"}
@@ -182,6 +182,43 @@ async def test_a_stay_in_another_enclave_begins_no_incubation(world: World) -> N
     stay = await apply_for_space(world, project["id"], enclave_id=cloud["id"])
     await make(world.operator, f"/v1/residencies/{stay['id']}/transitions", {"to": "virtual"}, version=1)
     assert failed_guards(await post_step(world, project["id"], "incubation")) == {"residency_taken_up"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seats": 5},
+        {"area_m2": 30},
+        {"ends_on": "2029-12-31"},
+        {"enclave_id": ""},
+    ],
+)
+async def test_keys_count_for_what_they_were_turned_for(world: World, change: dict[str, Any]) -> None:
+    project = await walk_to(world, "reserve")
+    stay = await apply_for_space(world, project["id"])
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    path = f"/v1/projects/{project['id']}"
+    [given, _] = (await world.operator.get(f"{path}/approvals")).json()["items"]
+    terms = {name: stay[name] for name in ("enclave_id", "seats", "area_m2", "starts_on", "ends_on")}
+    assert given["approved"] == terms
+    if "enclave_id" in change:
+        body = {"name": "另一处", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+        elsewhere = await make(world.admin, "/v1/enclaves", {**body, "seat_capacity": 9})
+        moved = {"enclave_id": elsewhere["id"]}
+        match = {"if-match": f'"{project["version"]}"'}
+        assert (await world.operator.patch(path, json=moved, headers=match)).status_code == 200
+        await apply_for_space(world, project["id"])
+    else:
+        url = f"/v1/residencies/{stay['id']}"
+        changed = await world.operator.patch(url, json=change, headers={"if-match": '"1"'})
+        assert changed.status_code == 200
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"operator_approved", "home_unit_approved"}
+    assert refused.json()["errors"][0]["params"] == {"outdated": True}
+    await turn_both_keys(world, project["id"])
+    await step(world, project["id"], "admitted")
+    assert len(await world.events("approval.voided")) == 2
 
 
 @pytest.mark.parametrize(

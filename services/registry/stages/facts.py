@@ -20,6 +20,7 @@ from services.registry.stages.approvals import key_holders, keys_turned
 from services.registry.stages.guards import StageFacts, leaves_admission
 from services.registry.stages.reviews import gates_passed_with_evidence, latest_grade, reviews_of
 from services.registry.stages.schemas import Role, StageTransition
+from services.registry.stages.terms import residency_to_admit
 from shared import clock
 from shared.db.engine import Row, WriteSession
 from shared.identity import Principal
@@ -46,7 +47,7 @@ async def gather(
     duplicates = await duplicates_of(tx, project) if data.to == Stage.SCREENING else []
     reviews = [review for review in await reviews_of(tx, project_id) if review.held_on <= on]
     residencies = await residencies_of(tx, project_id)
-    residency = _residency_to_admit(project, residencies)
+    residency = residency_to_admit(project, residencies)
     asks_space = data.to == Stage.ADMITTED and residency is not None
     check = await check_capacity(tx, residency, on) if asks_space and residency is not None else None
     keys = await keys_turned(tx, project)
@@ -66,8 +67,9 @@ async def gather(
         feasible_home_units=recommendation.feasible_count if recommendation else 0,
         reserve_score=recommendation.score if recommendation else None,
         reason_count=len(recommendation.reasons) if recommendation else 0,
-        operator_key_of=keys[Role.OPERATOR],
-        home_unit_key_of=keys[Role.HOME_UNIT],
+        operator_key_of=keys.turned[Role.OPERATOR],
+        home_unit_key_of=keys.turned[Role.HOME_UNIT],
+        outdated_keys=keys.outdated,
         space_applied_for=residency is not None,
         space_free=check.free if check is not None else None,
         space_failures=tuple(failure.code for failure in check.failures) if check is not None else (),
@@ -85,12 +87,6 @@ async def gather(
     return Gathered(facts, residency)
 
 
-def _residency_to_admit(project: Row, residencies: list[ResidencyRead]) -> ResidencyRead | None:
-    """The latest stay in the project's own enclave that has not ended."""
-    mine = [stay for stay in residencies if stay.enclave_id == project["enclave_id"] and stay.state != "left"]
-    return mine[-1] if mine else None
-
-
 def _binds(agreement: AgreementRead, on: date, holders: Mapping[Role, str | None]) -> bool:
     """Tell whether an agreement is signed and valid on a day, between those who admit the project."""
     signed = agreement.signed_on is not None and agreement.signed_on <= on
@@ -103,7 +99,7 @@ def _moved_with(project: Row, data: StageTransition, residencies: list[Residency
     """The stays that a step moves too."""
     if data.to in EXITS or leaves_admission(Stage(project["stage"]), data.to):
         return [stay for stay in residencies if stay.state != "left"]
-    admitted = _residency_to_admit(project, residencies) if data.to == Stage.ADMITTED else None
+    admitted = residency_to_admit(project, residencies) if data.to == Stage.ADMITTED else None
     return [admitted] if admitted is not None and not data.force else []
 
 

@@ -26,6 +26,7 @@ class StageFacts:
     reason_count: int = 0
     operator_key_of: str | None = None
     home_unit_key_of: str | None = None
+    outdated_keys: frozenset[str] = frozenset()
     space_applied_for: bool = False
     space_free: bool | None = None
     space_failures: tuple[str, ...] = ()
@@ -100,12 +101,14 @@ OPERATOR_KEY = Guard(
     lambda facts: facts.operator_key_of is not None,
     "The project's operator must approve with its own credential.",
     "须由项目运营商以自有凭证批准。",
+    lambda facts: {"outdated": True} if "operator" in facts.outdated_keys else {},
 )
 HOME_UNIT_KEY = Guard(
     "home_unit_approved",
     lambda facts: facts.home_unit_key_of is not None,
     "The enclave's home unit must approve with its own credential.",
     "须由飞出地主体以自有凭证批准。",
+    lambda facts: {"outdated": True} if "home_unit" in facts.outdated_keys else {},
 )
 TWO_ORGANISATIONS = Guard(
     "two_organisations",
