@@ -160,6 +160,20 @@ async def test_notice_stands_in_the_way_of_no_late_fact(world: World, registry: 
     assert (await step(world, residency, "left", effective_at=left))["state"] == "left"
 
 
+async def test_a_tenant_stays_on_only_with_a_longer_term(world: World, registry: ServiceUnderTest) -> None:
+    residency = await application(world, ends_on=str(TODAY + timedelta(days=20)))
+    await admit(world, residency["id"])
+    await step(world, residency, "resident")
+    async with registry.database.write() as tx:
+        await give_notice(tx, 100)
+    url, match = f"/v1/residencies/{residency['id']}", {"if-match": '"4"'}
+    answer = await world.operator.post(f"{url}/transitions", json={"to": "resident"}, headers=match)
+    assert answer.json()["errors"][0]["code"] == "term_not_extended"
+    longer = {"ends_on": str(TODAY + timedelta(days=31))}
+    assert (await world.operator.patch(url, json=longer, headers=match)).status_code == 200
+    assert (await step(world, residency, "resident"))["state"] == "resident"
+
+
 @pytest.mark.parametrize(("seats", "guard"), [(6, ""), (7, "space_not_free"), (0, "space_unstated")])
 async def test_admission_needs_space_for_the_whole_term(world: World, seats: int, guard: str) -> None:
     first = await application(world, 4, "甲")

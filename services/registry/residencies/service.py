@@ -146,6 +146,8 @@ async def move_residency(
     details: dict[str, Any] = {}
     if data.to in ADMITTED:
         await _check_admitted(tx, actor, row["project_id"])
+    if row["state"] == ResidencyState.EXPIRING and data.to == ResidencyState.RESIDENT:
+        _check_extended(row, effective_at)
     if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
         check = await require_space(tx, row, clock.civil_date(effective_at))
         if check.virtual != (data.to == ResidencyState.VIRTUAL):
@@ -258,6 +260,15 @@ def _check_goes_on(project: Row) -> None:
     """The space of a project that ended was released, and nothing would release it again."""
     if project["stage"] in EXITS:
         raise InvalidTransition(errors=[FieldError("project_ended", "has ended", "项目已终止")])
+
+
+def _check_extended(row: Row, effective_at: datetime) -> None:
+    """Who stays on does so for a longer term; with the old one the next notice would be due at once."""
+    if row["ends_on"] <= clock.civil_date(effective_at) + NOTICE:
+        failure = FieldError(
+            "term_not_extended", "ends within the notice still", "租期未延长,仍在到期提醒期内"
+        )
+        raise InvalidTransition(errors=[failure])
 
 
 def _check_term(values: Row) -> None:
