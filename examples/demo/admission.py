@@ -142,9 +142,6 @@ async def two_keys(tale: Tale) -> None:
         "POST", "registry", approvals, body={}, expect=(403,), note="refused to the network administration"
     )
     tale.checks.equal("who sees all holds no key", outsider.body["code"], "not_a_key_holder")
-    for client in tale.parties:
-        given = {"effective_at": calendar.at(31)}
-        await _turn_key(tale, approvals, given, client.name)
     stay = {
         "seats": 3,
         "area_m2": 30,
@@ -154,6 +151,9 @@ async def two_keys(tale: Tale) -> None:
     applied = await cast.operator.post(
         "registry", f"{tale.path}/residencies", stay, note="3 seats, 36 months"
     )
+    for client in tale.parties:
+        given = {"effective_at": calendar.at(31)}
+        await _turn_key(tale, approvals, given, client.name)
     await cast.home_unit.post(
         "registry", "/v1/agreements", _agreement(tale), note="入驻协议 with commitments"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.registry.landings.guards import REGISTERED_OR_LATER, LandingState
 from services.registry.projects.guarding import IN_ORDER, GuardResult, edge_exists
-from services.registry.projects.stage import EXITS, LADDER, Stage
+from services.registry.projects.stage import BEFORE_ADMISSION, EXITS, LADDER, Stage
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class StageFacts:
     reason_count: int = 0
     operator_key_of: str | None = None
     home_unit_key_of: str | None = None
+    outdated_keys: frozenset[str] = frozenset()
     space_applied_for: bool = False
     space_free: bool | None = None
     space_failures: tuple[str, ...] = ()
@@ -100,12 +101,14 @@ OPERATOR_KEY = Guard(
     lambda facts: facts.operator_key_of is not None,
     "The project's operator must approve with its own credential.",
     "须由项目运营商以自有凭证批准。",
+    lambda facts: {"outdated": True} if "operator" in facts.outdated_keys else {},
 )
 HOME_UNIT_KEY = Guard(
     "home_unit_approved",
     lambda facts: facts.home_unit_key_of is not None,
     "The enclave's home unit must approve with its own credential.",
     "须由飞出地主体以自有凭证批准。",
+    lambda facts: {"outdated": True} if "home_unit" in facts.outdated_keys else {},
 )
 TWO_ORGANISATIONS = Guard(
     "two_organisations",
@@ -123,14 +126,15 @@ SPACE_FREE = Guard(
 AGREEMENT = Guard(
     "agreement_with_commitments",
     lambda facts: facts.agreement_with_commitments,
-    "An agreement with commitments must be on file.",
-    "须有载明承诺的协议。",
+    "An agreement with commitments, valid on the day and signed by the operator and the home unit, "
+    "must be on file.",
+    "须有当日有效、由运营商与飞出地主体签署并载明承诺的协议。",
 )
 RESIDENCY_TAKEN_UP = Guard(
     "residency_taken_up",
     lambda facts: not facts.residency_states.isdisjoint({"resident", "virtual"}),
-    "The residency must be resident or virtual.",
-    "入驻状态须为已入驻或虚拟入驻。",
+    "The residency in the project's own enclave must be resident or virtual.",
+    "在项目所属飞地的入驻状态须为已入驻或虚拟入驻。",
 )
 ANNUAL_GRADE_NOT_C = Guard(
     "annual_grade_not_c",
@@ -224,3 +228,8 @@ def forcible(from_stage: Stage, to_stage: Stage) -> bool:
 def is_step_back(from_stage: Stage, to_stage: Stage) -> bool:
     """Tell whether a step goes back along the ladder."""
     return to_stage not in EXITS and LADDER.index(to_stage) < LADDER.index(from_stage)
+
+
+def leaves_admission(from_stage: Stage, to_stage: Stage) -> bool:
+    """Tell whether a step goes back from an admission that was given."""
+    return from_stage not in BEFORE_ADMISSION | EXITS and to_stage in BEFORE_ADMISSION
