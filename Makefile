@@ -1,6 +1,6 @@
-# Aliases of ./dev for those whose fingers know make.
-.PHONY: help demo run test check bench migrate revision openapi lock
+# Aliases of ./dev for those whose fingers know make; `make help` says what each does.
+.PHONY: help demo run seed test check torture bench migrate revision openapi lock
 help:
 	@./dev help
-demo run test check bench migrate revision openapi lock:
+demo run seed test check torture bench migrate revision openapi lock:
 	@./dev $@ $(ARGS)

@@ -72,33 +72,83 @@ def row(figure: Figure) -> str:
 
 
 def picture(figures: Sequence[Figure]) -> str:
-    """Bars of floor / own over HTTP, with a mark where the goal lies."""
+    """Bars of floor / own over HTTP on an axis, each beside the value that is its goal."""
     shown = [
         figure
         for figure in figures
         if figure.benchmark in GOALS and figure.form == "http" and figure.ratio and "own" in figure.variant
     ]
-    height, width, left = 44 + 26 * len(shown), 760, 330
-    scale = (width - left - 70) / max([0.5, *[figure.ratio or 0 for figure in shown]])
+    top, step, left, width = 84, 26, 400, 860
+    bottom = top + step * len(shown)
+    longest = max([0.4, *GOALS.values(), *[figure.ratio or 0 for figure in shown]])
+    scale = (width - left - 150) / longest
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-        'font-size="13">',
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        '<text x="12" y="22" font-weight="bold">Floor / ours over HTTP; the line is the goal</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 52}" '
+        'font-family="sans-serif" font-size="13">',
+        f'<rect width="{width}" height="{bottom + 52}" fill="#fff"/>',
+        '<text x="12" y="24" font-weight="bold">Share of the floor reached over HTTP (1 = the floor)</text>',
+        *_legend(12, 48),
+        *_axis(left, top, bottom, scale, longest),
     ]
     for number, figure in enumerate(shown):
-        top, ratio = 36 + 26 * number, figure.ratio or 0
-        by = "throughput" if figure.ratio_of == "wall" else "CPU"
-        label = f"{figure.benchmark}: {figure.variant}, {figure.database} ({by})"
-        goal = left + GOALS[figure.benchmark] * scale
-        colour = "#2f6f9f" if figure.database == "postgresql" else "#5f9f6f"
+        y, ratio, goal = top + step * number, figure.ratio or 0, GOALS[figure.benchmark]
+        mark = left + goal * scale
         parts += [
-            f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">{escape(label)}</text>',
-            f'<rect x="{left}" y="{top}" width="{ratio * scale:.1f}" height="18" fill="{colour}"/>',
-            f'<line x1="{goal:.1f}" x2="{goal:.1f}" y1="{top - 2}" y2="{top + 20}" stroke="#b03030"/>',
-            f'<text x="{left + ratio * scale + 6:.1f}" y="{top + 14}">{ratio:.2f}</text>',
+            f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{escape(_label(figure))}</text>',
+            f'<rect x="{left}" y="{y}" width="{ratio * scale:.1f}" height="18" '
+            f'fill="{_COLOURS[figure.database]}"/>',
+            f'<line x1="{mark:.1f}" x2="{mark:.1f}" y1="{y - 2}" y2="{y + 20}" stroke="#b03030" '
+            'stroke-width="2"/>',
+            f'<text x="{width - 78}" y="{y + 14}" text-anchor="end">{ratio:.2f}</text>',
+            f'<text x="{width - 20}" y="{y + 14}" text-anchor="end" fill="#b03030">{goal:.2f}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])
+
+
+_COLOURS = {"postgresql": "#2f6f9f", "sqlite": "#5f9f6f"}
+_WORK = {"get": "read one project", "list": "list 50 projects", "create": "file a project"}
+
+
+def _label(figure: Figure) -> str:
+    """What is measured, at which size of the store, and by which measure."""
+    manner = figure.variant.removeprefix("own").removeprefix(", ")
+    if figure.benchmark == "list":
+        manner = manner or "first page"
+    by = "throughput" if figure.ratio_of == "wall" else "CPU"
+    words = [_WORK[figure.benchmark], manner, f"{figure.size:,} rows" if figure.size else "", by]
+    return ", ".join(word for word in words if word)
+
+
+def _legend(x: int, y: int) -> list[str]:
+    parts = []
+    for number, (name, colour) in enumerate(sorted(_COLOURS.items())):
+        at = x + 110 * number
+        parts += [
+            f'<rect x="{at}" y="{y - 11}" width="14" height="14" fill="{colour}"/>',
+            f'<text x="{at + 20}" y="{y}">{name}</text>',
+        ]
+    at = x + 110 * len(_COLOURS)
+    return [
+        *parts,
+        f'<line x1="{at + 7}" x2="{at + 7}" y1="{y - 13}" y2="{y + 5}" stroke="#b03030" stroke-width="2"/>',
+        f'<text x="{at + 20}" y="{y}">goal</text>',
+    ]
+
+
+def _axis(left: int, top: int, bottom: int, scale: float, longest: float) -> list[str]:
+    """Lines at every tenth, and the heads of the two columns of numbers."""
+    parts = [
+        f'<text x="782" y="{top - 12}" text-anchor="end" font-weight="bold">now</text>',
+        f'<text x="840" y="{top - 12}" text-anchor="end" font-weight="bold" fill="#b03030">goal</text>',
+        f'<text x="{left}" y="{bottom + 42}">floor / ours</text>',
+    ]
+    for tenth in range(int(longest * 10 + 0.001) + 1):
+        x = left + tenth / 10 * scale
+        parts += [
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 6}" y2="{bottom}" stroke="#ddd"/>',
+            f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{tenth / 10:.1f}</text>',
+        ]
+    return parts
 
 
 def load(path: Path) -> Document:

@@ -19,6 +19,12 @@ HEAD = """\
 # Every setting is one environment variable with one prefix per service; what stands here are the defaults.
 # Copy to .env, change what differs, and export it before a start: set -a; . ./.env; set +a
 # Written by: python -m deploy.environment
+#
+# The three find each other when registry's SERVICE_CLIENTS names the id and secret (at least 32 characters)
+# with which each of the others signs in, for example
+#   FEIDI_REGISTRY_SERVICE_CLIENTS='{"cli_matching": "SECRET 1", "cli_metrics": "SECRET 2"}'
+#   FEIDI_MATCHING_CLIENT_ID=cli_matching FEIDI_MATCHING_CLIENT_SECRET="SECRET 1"
+#   FEIDI_METRICS_CLIENT_ID=cli_metrics FEIDI_METRICS_CLIENT_SECRET="SECRET 2"
 """
 
 

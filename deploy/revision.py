@@ -5,6 +5,9 @@ store of this machine has a say. Read what it wrote: to it a renamed column is o
 """
 
 import argparse
+import contextlib
+import io
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,8 @@ from alembic.script import Script, ScriptDirectory
 from deploy.migrate import SERVICES, SERVICES_DIRECTORY
 from shared.db.migrate import alembic_config, upgrade
 
+_ALEMBICS_WORDS = re.compile(r"^ *# ### .*Alembic.* ###\n", re.MULTILINE)
+
 
 def next_revision(service_directory: Path, message: str) -> Path:
     """Write the migration after the head and return its file."""
@@ -24,9 +29,12 @@ def next_revision(service_directory: Path, message: str) -> Path:
         config = alembic_config(service_directory, url)
         number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
         upgrade(service_directory, url)
-        script = command.revision(config, message=message, autogenerate=True, rev_id=f"{number:04}")
+        with contextlib.redirect_stdout(io.StringIO()):
+            script = command.revision(config, message=message, autogenerate=True, rev_id=f"{number:04}")
     assert isinstance(script, Script)
-    return Path(script.path)
+    path = Path(script.path)
+    path.write_text(_ALEMBICS_WORDS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+    return path
 
 
 def main(arguments: list[str]) -> int:

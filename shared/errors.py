@@ -17,6 +17,10 @@ class FieldError:
     params: dict[str, Any] = field(default_factory=dict)
 
 
+class CannotStart(Exception):
+    """A process cannot start as it is configured; the message says why and what to do, in one line."""
+
+
 class DomainError(Exception):
     """Base of every refusal. Subclasses set ``code``, ``status`` and both titles; values are never echoed."""
 

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
+from shared.errors import CannotStart
+
 
 class ServiceSettings(BaseSettings):
     """Frozen configuration of one service, read from environment variables with the service's prefix."""
@@ -59,7 +61,7 @@ class ServiceSettings(BaseSettings):
         url = make_url(self.database_url)
         if url.get_backend_name() != "sqlite" or not url.database:
             prefix = self.model_config.get("env_prefix", "")
-            raise ValueError(f"{prefix}SECRET must be set when the database is not an embedded SQLite file")
+            raise CannotStart(f"{prefix}SECRET must be set when the database is not an embedded SQLite file")
         return _secret_beside(Path(f"{url.database}.secret"))
 
 

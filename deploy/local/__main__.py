@@ -15,19 +15,23 @@ async def run(options: argparse.Namespace) -> None:
     database_urls = {name: url for name in SERVICES if (url := getattr(options, f"{name}_database_url"))}
     given = credential_environment(options.data_dir)
     environment = {name: value for name, value in given.items() if name not in os.environ}
-    stack = LocalStack(options.port_base, options.data_dir, database_urls, environment=environment)
+    log = None if options.verbose else options.data_dir / "services.log"
+    stack = LocalStack(options.port_base, options.data_dir, database_urls, log, environment=environment)
     async with stack:
         for name, url in stack.urls.items():
             print(f"{name:<8} {url}  {url}/docs", flush=True)
         print(f"client   {ADMINISTRATION}, its secret is in {options.data_dir}/credentials.json", flush=True)
+        if log:
+            print(f"log      {log}; --verbose shows it here", flush=True)
         print("Ctrl-C ends them.", flush=True)
         await stack.wait()
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="./dev run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev run", description=__doc__.partition(": ")[2])
     parser.add_argument("--port-base", type=int, default=PORT_BASE, help="first of three ports (%(default)s)")
     parser.add_argument("--data-dir", type=Path, default=Path(".data"), help="SQLite files (%(default)s)")
+    parser.add_argument("--verbose", action="store_true", help="every log line here instead of in a file")
     for name in SERVICES:
         parser.add_argument(f"--{name}-database-url", metavar="URL", help="instead of a SQLite file")
     try:

@@ -86,9 +86,13 @@ class LocalStack:
     def urls(self) -> dict[str, str]:
         return {service.name: service.url for service in self._services}
 
-    async def __aenter__(self) -> Self:
+    def require_free_ports(self) -> None:
+        """Raise `PortTakenError` when another program listens on a port of these services."""
         for service in self._services:
             _require_free(service)
+
+    async def __aenter__(self) -> Self:
+        self.require_free_ports()
         self._owner = asyncio.current_task()
         assert self._owner
         self._cancelled_before = self._owner.cancelling()

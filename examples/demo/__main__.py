@@ -15,7 +15,6 @@ from deploy.local import LocalStack, StackError, StackInterruptedError
 from deploy.local.credentials import ADMINISTRATION, kept_credentials
 from deploy.local.services import PORT_BASE, SERVICES
 from examples.demo import admission, epilogue, growth, prologue
-from examples.demo.cast import Cast
 from examples.demo.checks import Checks
 from examples.demo.client import Client, UnexpectedAnswer
 from examples.demo.screen import Screen
@@ -29,15 +28,23 @@ async def run(setting: Setting, screen: Screen, *, stay: bool) -> Checks:
     screen.title(
         "飞地 Feidi",
         "One project under one id, from a lead in Shanghai to production in Lishui, on three services of "
-        "this machine. Lines with › are real HTTP calls and how they were answered.",
+        "this machine. Lines with › are real HTTP calls and how they were answered; ids are shortened.",
     )
-    await _prepare(setting, screen)
     checks = Checks(screen)
-    async with local_stack(setting) as stack:
-        cast = await _tell(setting, stack, screen, checks)
-        await cast.close()
-        screen.say(f"{checks.passed} checks passed, {len(checks.failed)} failed.", style="dim")
+    services = local_stack(setting)
+    services.require_free_ports()
+    await _prepare(setting, screen)
+    async with services as stack:
+        tale = await _tell(setting, stack, screen, checks)
+        await tale.cast.close()
         if stay:
+            epilogue.farewell(tale, stack.urls)
+            screen.say(
+                "The figures of the whole network move with the calendar: the synthetic histories end on the "
+                "day they were loaded. Another run adds another project; ./dev demo --fresh starts over.",
+                style="dim",
+            )
+            screen.say(f"{checks.passed} checks passed, {len(checks.failed)} failed.", style="dim")
             screen.say(f"The services run until Ctrl-C; their logs are in {setting.log}.", style="bold")
             await stack.wait()
     return checks
@@ -51,7 +58,7 @@ async def _prepare(setting: Setting, screen: Screen) -> None:
     screen.say(f"{said} — {time.monotonic() - started:.1f} s in all", style="dim")
 
 
-async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Checks) -> Cast:
+async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Checks) -> Tale:
     urls = stack.urls
     administration = Client("network administration", urls, screen)
     await administration.sign_in(ADMINISTRATION, kept_credentials(setting.data_dir)[ADMINISTRATION])
@@ -81,13 +88,17 @@ async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Che
         await chapter(tale)
     await epilogue.two_times(tale, told_from)
     await epilogue.feed(tale)
-    epilogue.farewell(tale, urls)
-    return cast
+    return tale
 
 
 def main(arguments: list[str]) -> int:
     """Run the demo and return its exit code."""
-    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="./dev demo",
+        description="The whole story on three real services, with an embedded store each.",
+        epilog="Ends with 0 when every check passed or Ctrl-C ended it, 1 when a check failed or it cannot "
+        "run, 2 when an argument is wrong. A second run adds a second project to the same stores.",
+    )
     parser.add_argument("--check", action="store_true", help="assert every figure and leave")
     parser.add_argument("--fresh", action="store_true", help="forget the data of earlier runs")
     parser.add_argument("--port-base", type=int, default=PORT_BASE, help="first of three ports (%(default)s)")

@@ -1,7 +1,7 @@
 """Chapters from the lead to the admission: screening, recommendations, a refusal, two keys."""
 
 from examples.demo.client import Json
-from examples.demo.figures import counted, read
+from examples.demo.figures import counted, read, shown
 from examples.demo.tale import PUDONG, TEAM, TITLE, Tale
 from examples.demo.waiting import known_to_matching
 
@@ -39,10 +39,12 @@ async def lead(tale: Tale) -> None:
         "host_adcode": PUDONG,
         "last_contact_on": calendar.today.isoformat(),
         "synthetic": True,
+        "effective_at": calendar.at(35),
     }
     created = await cast.home_unit.post("registry", "/v1/projects", body)
     tale.project_id, tale.version = created.body["id"], created.version
     tale.screen.point("project", f"{body['title']} — {body['team_name']}, {tale.project_id}")
+    tale.screen.point("found on", calendar.on(35).isoformat())
     tale.screen.point("needs", "洁净厂房 3,000 m², fund CNY 8,000,000, home within 800 km")
     tale.checks.equal("stage", created.body["stage"], "lead")
     tale.checks.holds("biotechnology follows from 2761", "biotechnology" in created.body["strategic_fields"])
@@ -58,6 +60,7 @@ async def recommendations(tale: Tale) -> None:
     )
     await known_to_matching(tale.cast.operator, tale.project_id)
     found = await tale.cast.operator.get("matching", f"{tale.path}/recommendations", lang="zh")
+    tale.score = found["items"][0]["score"]
     for item in found["items"][:3]:
         _show(tale, item)
     for item in found["open_items"][:1]:
@@ -69,7 +72,9 @@ async def recommendations(tale: Tale) -> None:
         refusal = "；".join(gate["text"]["zh"] for gate in item["gates"] if gate["outcome"] == "fail")
         tale.screen.point(f"✗ {item['home_unit_name']}", refusal, style="dim")
     counts = [found[name] for name in ("considered_count", "feasible_count", "open_count", "refused_count")]
-    tale.screen.point("", "{} considered: {} feasible, {} open, {} refused".format(*counts))
+    tale.screen.point(
+        "", "{} considered: {} feasible, {} open, {} refused; the first of each above".format(*counts)
+    )
     tale.checks.equal("the counts add up", sum(counts[1:]), counts[0])
     tale.checks.equal("the best home unit", found["items"][0]["home_unit_id"], tale.cast.home_unit_id)
     tale.checks.holds("an unknown budget leaves 惠山 open", counts[2] >= 1)
@@ -90,11 +95,13 @@ async def reserve(tale: Tale) -> None:
         "For this step the registry asks matching itself and keeps the score with its reasons.",
     )
     project = await tale.move("reserve", tale.calendar.at(33))
-    tale.screen.point("reserve score", f"{project['reserve_score']:.2f}")
+    tale.screen.point("reserve score", f"{project['reserve_score']:.2f}, that of the best home unit above")
     await counted(tale.cast.home_unit, "reserve", tale.project_id)
     before, now = tale.readings["before"][0], await read(tale.cast.home_unit)
-    tale.screen.point("yardstick", f"reserve projects {before.reserve} → {now.reserve}", style="green")
-    tale.checks.holds("the score is kept", project["reserve_score"] is not None)
+    tale.screen.point(
+        "yardstick", f"reserve projects {shown(before.reserve)} → {shown(now.reserve)}", style="green"
+    )
+    tale.checks.equal("the score kept is the one recommended", project["reserve_score"], tale.score)
     tale.checks.equal("reserve", now.since(before)["reserve"], 1)
     tale.checks.equal("incubating", now.since(before)["incubating"], 0)
 
@@ -132,12 +139,9 @@ async def two_keys(tale: Tale) -> None:
     )
     approvals = f"{tale.path}/approvals"
     outsider = await cast.administration.send(
-        "POST", "registry", approvals, body={}, expect=(403,), note="network administration"
+        "POST", "registry", approvals, body={}, expect=(403,), note="refused to the network administration"
     )
     tale.checks.equal("who sees all holds no key", outsider.body["code"], "not_a_key_holder")
-    for client in tale.parties:
-        given = {"effective_at": calendar.at(31)}
-        await _turn_key(tale, approvals, given, client.name)
     stay = {
         "seats": 3,
         "area_m2": 30,
@@ -147,6 +151,9 @@ async def two_keys(tale: Tale) -> None:
     applied = await cast.operator.post(
         "registry", f"{tale.path}/residencies", stay, note="3 seats, 36 months"
     )
+    for client in tale.parties:
+        given = {"effective_at": calendar.at(31)}
+        await _turn_key(tale, approvals, given, client.name)
     await cast.home_unit.post(
         "registry", "/v1/agreements", _agreement(tale), note="入驻协议 with commitments"
     )

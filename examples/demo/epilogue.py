@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from examples.demo.client import Json
-from examples.demo.figures import Reading, counted_ids, read
+from examples.demo.figures import Reading, change, counted_ids, read, shown
 from examples.demo.tale import CHINA, Tale
 
 _WORDS = {
+    "lead": "线索",
     "screening": "筛选",
     "reserve": "储备",
     "admitted": "准入",
@@ -45,7 +46,7 @@ async def timeline(tale: Tale) -> None:
     expected = {"stage", "landing", "residency", "approval", "review", "function_place"}
     tale.checks.equal("what the timeline holds", kinds, expected)
     stages = [entry["what"] for entry in found["items"] if entry["kind"] == "stage"]
-    tale.checks.equal("the stages in order", stages, list(_WORDS)[:8])
+    tale.checks.equal("the stages in order", stages, list(_WORDS)[:9])
 
 
 def _timeline_row(entry: Json) -> list[str]:
@@ -80,7 +81,10 @@ async def after(tale: Tale) -> None:
         f"{figure['value']:.1%} ({figure['numerator']}/{figure['denominator']}) — what press releases quote: "
         "all ever landed by all ever admitted. It is kept apart and never called a landing rate.",
     )
-    tale.checks.holds("the press rate counts differently", figure["denominator"] > mine.landing_24.matured)
+    matured = mine.landing_24.matured
+    tale.checks.holds(
+        "the press rate counts differently", matured is not None and figure["denominator"] > matured
+    )
 
 
 def _comparison(name: str, then: Reading, now: Reading) -> list[list[str]]:
@@ -88,25 +92,32 @@ def _comparison(name: str, then: Reading, now: Reading) -> list[list[str]]:
         [name, "before", "after", "change"],
         [
             "projects incubated 在孵",
-            str(then.incubating),
-            str(now.incubating),
-            _sign(now.incubating - then.incubating),
+            shown(then.incubating),
+            shown(now.incubating),
+            _sign(change(then.incubating, now.incubating)),
         ],
-        ["reserve projects 储备", str(then.reserve), str(now.reserve), _sign(now.reserve - then.reserve)],
+        [
+            "reserve projects 储备",
+            shown(then.reserve),
+            shown(now.reserve),
+            _sign(change(then.reserve, now.reserve)),
+        ],
         [
             "landing rate 24 months 落地率",
             str(then.landing_24),
             str(now.landing_24),
-            f"{_sign(now.landing_24.landed - then.landing_24.landed)} landed",
+            f"{_sign(change(then.landing_24.landed, now.landing_24.landed))} landed",
         ],
     ]
 
 
-def _sign(number: int) -> str:
+def _sign(number: int | None) -> str:
+    if number is None:
+        return "unknown"
     return f"{number:+d}" if number else "±0"
 
 
-def _check_deltas(tale: Tale, name: str, changed: dict[str, int]) -> None:
+def _check_deltas(tale: Tale, name: str, changed: dict[str, int | None]) -> None:
     expected = {"incubating": 0, "reserve": 0, "landed within 24 months": 1, "admitted 24 months ago": 1}
     for what, number in expected.items():
         tale.checks.equal(f"{name}: change of {what}", changed[what], number)
@@ -147,6 +158,9 @@ async def feed(tale: Tale) -> None:
     versions = [event["subject"]["version"] for event in page["items"]]
     tale.screen.point("next_cursor", page["next_cursor"])
     tale.checks.equal("versions in order", versions, list(range(1, len(versions) + 1)))
+    taken = [event for event in page["items"] if "stage" in event["data"]["changed"]]
+    lead_at, screened_at = (event["effective_at"] for event in (page["items"][0], taken[0]))
+    tale.checks.holds("it was a lead before it was screened", lead_at < screened_at)
 
 
 def farewell(tale: Tale, urls: dict[str, str]) -> None:
@@ -156,15 +170,21 @@ def farewell(tale: Tale, urls: dict[str, str]) -> None:
     for name, url in urls.items():
         screen.point(name, f"{url}/docs")
     screen.gap()
-    screen.say("A token of 丽水经开区 for 15 minutes, and what it sees:")
+    screen.say("A client of 丽水经开区 and this project, for docs/getting-started.md:")
+    readable = "| python3 -m json.tool --no-ensure-ascii"
     lines = (
-        f"TOKEN=$(curl -s {urls['registry']}/oauth2/token -d grant_type=client_credentials \\",
-        f"  -d client_id={credential.id} \\",
-        f"  -d client_secret={credential.secret} \\",
+        f"export B={urls['registry']} M={urls['matching']} X={urls['metrics']}",
+        f"export CID={credential.id}",
+        f"export SEC={credential.secret}",
+        f"export PRJ={tale.project_id}",
+        "",
+        "export TOKEN=$(curl -s $B/oauth2/token -d grant_type=client_credentials \\",
+        "  -d client_id=$CID -d client_secret=$SEC \\",
         "  | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])')",
-        f'curl -s -H "Authorization: Bearer $TOKEN" {urls["registry"]}{tale.path}/timeline',
-        f'curl -s -H "Authorization: Bearer $TOKEN" "{urls["registry"]}/v1/events?after=latest&wait=30"',
-        f'curl -s -H "Authorization: Bearer $TOKEN" {urls["metrics"]}/v1/kpis:yardsticks',
+        f'curl -s -H "Authorization: Bearer $TOKEN" $B/v1/projects/$PRJ/timeline {readable}',
+        'curl -s -H "Authorization: Bearer $TOKEN" "$B/v1/events?after=earliest&types=landing.*&limit=3" \\',
+        f"  {readable}",
+        f'curl -s -H "Authorization: Bearer $TOKEN" $X/v1/kpis:yardsticks {readable}',
     )
     for line in lines:
         screen.verbatim(line)

@@ -12,9 +12,9 @@ class Rate:
     """A landing rate: how many of the matured admissions landed in time, and how many are too young."""
 
     value: float | None
-    landed: int
-    matured: int
-    too_young: int
+    landed: int | None
+    matured: int | None
+    too_young: int | None
     reason: str | None
 
     @classmethod
@@ -30,29 +30,39 @@ class Rate:
 
 @dataclass(frozen=True)
 class Reading:
-    """The three yardsticks of one slice at one moment."""
+    """The three yardsticks of one slice at one moment; what is not known is None."""
 
-    incubating: int
-    reserve: int
+    incubating: int | None
+    reserve: int | None
     landing_24: Rate
     landing_36: Rate
 
-    def since(self, before: "Reading") -> dict[str, int]:
-        """Return what changed since an earlier reading."""
+    def since(self, before: "Reading") -> dict[str, int | None]:
+        """Return what changed since an earlier reading; None where either is not known."""
         return {
-            "incubating": self.incubating - before.incubating,
-            "reserve": self.reserve - before.reserve,
-            "landed within 24 months": self.landing_24.landed - before.landing_24.landed,
-            "admitted 24 months ago": self.landing_24.matured - before.landing_24.matured,
+            "incubating": change(before.incubating, self.incubating),
+            "reserve": change(before.reserve, self.reserve),
+            "landed within 24 months": change(before.landing_24.landed, self.landing_24.landed),
+            "admitted 24 months ago": change(before.landing_24.matured, self.landing_24.matured),
         }
+
+
+def change(before: int | None, after: int | None) -> int | None:
+    """Return the difference, or None where either is not known."""
+    return None if before is None or after is None else after - before
+
+
+def shown(number: int | None) -> str:
+    """Return a count in words: what is not known is not zero."""
+    return "unknown" if number is None else str(number)
 
 
 async def read(client: Client, *, quiet: bool = False, **slices: Any) -> Reading:
     """Read the yardsticks of a slice, or of everything the caller sees."""
     answer = await client.get("metrics", "/v1/kpis:yardsticks", quiet=quiet, **slices)
     return Reading(
-        answer["incubating"]["figure"]["value"] or 0,
-        answer["reserve"]["figure"]["value"] or 0,
+        answer["incubating"]["figure"]["value"],
+        answer["reserve"]["figure"]["value"],
         Rate.of(answer["landing_rate_24"]),
         Rate.of(answer["landing_rate_36"]),
     )
@@ -65,6 +75,15 @@ async def counted(client: Client, kpi: str, project_id: str, **slices: Any) -> N
         return project_id in await counted_ids(client, kpi, **slices)
 
     await until(f"{kpi} counts {project_id}", counts, PATIENCE_S, 0.1)
+
+
+async def counted_no_longer(client: Client, kpi: str, project_id: str) -> None:
+    """Wait until a figure does not count a project any more."""
+
+    async def is_gone() -> bool:
+        return project_id not in await counted_ids(client, kpi)
+
+    await until(f"{kpi} counts {project_id} no longer", is_gone, PATIENCE_S, 0.1)
 
 
 async def counted_ids(client: Client, kpi: str, *, quiet: bool = True, **slices: Any) -> list[str]:

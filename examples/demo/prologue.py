@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from examples.demo.cast import ENCLAVE, Cast, assemble, put_profiles
 from examples.demo.checks import Checks
 from examples.demo.client import Client
-from examples.demo.figures import Rate, Reading, read
+from examples.demo.figures import Rate, Reading, read, shown
 from examples.demo.screen import Screen
 from examples.demo.tale import Tale
 
@@ -19,12 +19,13 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
         "The network 飞地网络",
         "A home city (飞出地) opens an enclave (科创飞地) inside a research city, finds projects there and, "
         "once they are mature, lands production at home. The registry was seeded with what one article "
-        "states about ten such enclaves. Whatever the article does not state is null, never guessed.",
+        "(《科创飞地——打造离岸创新中心》, 东滩智库, undated, republished by 2023) states about ten such "
+        "enclaves. Whatever the article does not state is null, never guessed.",
     )
     enclaves = await administration.get("registry", "/v1/enclaves", limit=200)
     for enclave in (e for e in enclaves["items"] if e["name"] in _SHOWN):
         host = enclave["host_place"]["name"]
-        area = f"{enclave['area_m2']:,.0f} m²" if enclave["area_m2"] else "area not stated"
+        area = f"{enclave['area_m2']:,.0f} m²" if enclave["area_m2"] else "no exact area stated"
         operator = "operator known" if enclave["operator_id"] else "operator not stated"
         screen.point(enclave["home_place"]["name"], f"{enclave['name']} → {host}, {area}, {operator}")
     screen.point("", f"… {len(enclaves['items'])} in all")
@@ -35,7 +36,7 @@ async def network(screen: Screen, checks: Checks, administration: Client) -> Non
 async def claims(screen: Screen, checks: Checks, administration: Client) -> None:
     """Show that a stated figure is a claim and gives no rate."""
     screen.chapter(
-        "A claim is not a rate 数据主张",
+        "A claim is not a rate 数据声明",
         "The article says that Lishui's enclave has introduced 112 projects. That is kept as a claim, with "
         "its quote. No landing rate follows from it: it has no date and no denominator.",
     )
@@ -47,13 +48,14 @@ async def claims(screen: Screen, checks: Checks, administration: Client) -> None
     wuxi = await administration.get(
         "registry", "/v1/organisations", name="无锡市", kind="home_unit", quiet=True
     )
+    screen.gap()
+    screen.say(
+        "Nor is there a rate for 无锡市: the article's counts of its enclaves add up to 31, but none of its "
+        "projects is on file here. Its landing rate is unknown, which is not zero.",
+    )
     answer = await administration.get("metrics", "/v1/kpis/landing_rate", home_unit_id=wuxi["items"][0]["id"])
     rate = Rate.of(answer)
     screen.point("landing rate", f"null — {rate.reason}")
-    screen.say(
-        "The article claims 31 enclaves of 无锡市, but none of its projects is on file here: its landing "
-        "rate is unknown, which is not zero.",
-    )
     checks.equal("landing rate without records", rate.value, None)
     checks.equal("its reason", answer["figure"]["reason"]["code"], _NOT_A_RATE)
 
@@ -68,9 +70,10 @@ async def parties(urls: Mapping[str, str], screen: Screen, checks: Checks, admin
     )
     cast = await assemble(urls, screen, administration)
     screen.gap()
-    screen.say("Each home unit tells matching what it takes and offers (synthetic profiles):")
+    screen.say("Each home unit that has not yet done so tells matching what it takes and offers (synthetic):")
     told, known = await put_profiles(urls, screen, cast)
-    screen.point("", f"… {told} profiles put now, {known} home units have one")
+    now = f"… {told} put now" if told else "none now, an earlier run has put them"
+    screen.point("profiles", f"{now}; {known} home units have one")
     seen = await cast.home_unit.get("registry", "/v1/enclaves", quiet=True)
     checks.equal("enclaves 丽水经开区 sees", [e["name"] for e in seen["items"]], [ENCLAVE])
     return cast
@@ -90,7 +93,7 @@ async def before(tale: Tale) -> None:
     tale.readings["before"] = mine, whole
     screen.table([*_table_head(), _row("丽水经开区", mine), _row("whole network", whole)])
     screen.say("Synthetic projects, marked 【示例】, give these figures something to count.", style="dim")
-    tale.checks.holds("there is something to count", whole.incubating > 0 and whole.reserve > 0)
+    tale.checks.holds("there is something to count", bool(whole.incubating and whole.reserve))
     tale.checks.holds("the network has a landing rate", whole.landing_24.value is not None)
 
 
@@ -99,6 +102,6 @@ def _table_head() -> list[list[str]]:
 
 
 def _row(name: str, reading: Reading) -> list[str]:
-    young = str(reading.landing_24.too_young)
+    young = shown(reading.landing_24.too_young)
     rates = [str(reading.landing_24), str(reading.landing_36)]
-    return [name, str(reading.incubating), str(reading.reserve), *rates, young]
+    return [name, shown(reading.incubating), shown(reading.reserve), *rates, young]

@@ -57,6 +57,11 @@ async def seed(setting: Setting) -> str:
     )
     output, _ = await process.communicate()
     text = output.decode(errors="replace").strip()
+    if process.returncode and "is open in another process" in text:
+        raise StackError(
+            f"{text.partition('. Stop')[0]}. Stop that one, or keep this one apart from it: "
+            "--data-dir DIR --port-base N."
+        )
     if process.returncode:
         raise SeedFailed(f"The seed failed:\n{text}")
     return text

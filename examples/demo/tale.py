@@ -54,6 +54,7 @@ class Tale:
     calendar: Calendar
     project_id: str = ""
     version: int | None = None
+    score: float | None = None
     landing_id: str = ""
     landing_version: int | None = None
     residency_id: str = ""

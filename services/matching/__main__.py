@@ -2,8 +2,7 @@
 
 from services.matching.app import create_app
 from services.matching.settings import MatchingSettings
-from shared.web.serve import serve
+from shared.web.serve import start
 
 if __name__ == "__main__":
-    settings = MatchingSettings()
-    serve(create_app(settings), settings)
+    start(MatchingSettings, create_app)

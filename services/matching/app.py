@@ -1,5 +1,6 @@
 """Matching: which home unit suits a project, and why."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,7 @@ def create_app(
         extra={"engine": engine, "consumer": consumer, "revocations": revocations},
     )
     tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
-    if consumer is None:
-        _log.warning("registry_not_followed", reason="no client_id and client_secret")
-    else:
-        tasks.append(consumer.run)
+    tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(
             title="Feidi matching",
@@ -102,3 +100,8 @@ async def _lag_events(database: Database) -> dict[str, int | None]:
     async with database.read() as session:
         behind = await lag(session, messaging, directory.CONSUMER)
     return {directory.CONSUMER: behind.events}
+
+
+async def _say_not_followed(stop: asyncio.Event) -> None:
+    _log.warning("registry_not_followed", reason="no client_id and client_secret")
+    await stop.wait()

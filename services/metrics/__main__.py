@@ -2,8 +2,7 @@
 
 from services.metrics.app import create_app
 from services.metrics.settings import MetricsSettings
-from shared.web.serve import serve
+from shared.web.serve import start
 
 if __name__ == "__main__":
-    settings = MetricsSettings()
-    serve(create_app(settings), settings)
+    start(MetricsSettings, create_app)

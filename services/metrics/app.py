@@ -1,6 +1,7 @@
 """Metrics: the yardsticks of a network, for any slice and any time, from the registry's events."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -27,11 +28,16 @@ def create_app(
     *,
     authenticator: Authenticator | None = None,
     feed_source: FeedSource | None = None,
+    registry_transport: Any = None,
 ) -> FastAPI:
-    """Build metrics. ``authenticator`` and ``feed_source`` replace the registry."""
+    """Build metrics.
+
+    ``authenticator`` and ``feed_source`` replace those that call the registry; ``registry_transport``
+    replaces the network on the way there.
+    """
     settings = settings or MetricsSettings()
     database = open_database(settings)
-    registry = RegistryClient(settings)
+    registry = RegistryClient(settings, database, registry_transport)
     state = ServiceState(
         name="metrics",
         settings=settings,

@@ -2,8 +2,7 @@
 
 from services.registry.app import create_app
 from services.registry.settings import RegistrySettings
-from shared.web.serve import serve
+from shared.web.serve import start
 
 if __name__ == "__main__":
-    settings = RegistrySettings()
-    serve(create_app(settings), settings)
+    start(RegistrySettings, create_app)

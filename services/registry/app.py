@@ -23,6 +23,7 @@ from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
+from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
@@ -67,7 +68,9 @@ def create_app(
             routers=[
                 projects_router,
                 organisations_router,
-                enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
+                enclaves_router(
+                    Dependants(hold_projects_of_enclave, refresh_projects_of_enclave, check_still_fits)
+                ),
                 networks_router,
                 evidence_router,
                 residencies_router,

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from shared.context import write_in_progress
 from shared.db.driver import Driver, PostgresDriver, SqliteDriver
 from shared.db.signal import Signal
+from shared.errors import CannotStart
 
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -36,7 +37,7 @@ _SQLITE_PRAGMAS = (
 )
 
 
-class DatabaseInUse(RuntimeError):
+class DatabaseInUse(CannotStart):
     """Another process has this SQLite file open."""
 
 
@@ -164,19 +165,24 @@ class Database:
         return self._signals.setdefault(name, Signal())
 
     def _hold_file(self) -> None:
-        """Take an advisory lock beside the file, so that a second process is refused with a clear word."""
+        """Take an advisory lock beside the file, so that a second process is told who has it."""
         if not self.url.database or self.url.database == ":memory:":
             raise ValueError("Feidi needs a SQLite file, not an in-memory database")
         path = Path(self.url.database)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = open(f"{path}.lock", "ab")  # noqa: SIM115, PTH123
+        self._lock_file = open(f"{path}.lock", "a+b")  # noqa: SIM115, PTH123
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self._lock_file.seek(0)
+            holder = self._lock_file.read(20).decode(errors="replace").strip()
             self._lock_file.close()
             raise DatabaseInUse(
-                f"{path.name} is open in another process (pid {os.getpid()} refused)"
+                f"{path} is open in another process{f', pid {holder}' if holder else ''}"
             ) from None
+        self._lock_file.truncate(0)
+        self._lock_file.write(str(os.getpid()).encode())
+        self._lock_file.flush()
         # Here, where nobody else is: connections that opened at once would lock each other out over it.
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -27,7 +27,8 @@ Operator = Literal["eq", "in", "gte", "lte", "gt", "lt", "contains"]
 class Filter:
     """One field a list may be filtered by: its type, its operators and the values an enum allows.
 
-    ``schema`` is what the contract says of a text whose form the service itself checks.
+    ``schema`` is what the contract says of a text whose form the service itself checks. A text shorter than
+    ``min_length`` is refused.
     """
 
     type: type = str
@@ -35,6 +36,7 @@ class Filter:
     choices: tuple[str, ...] | None = None
     description: str = ""
     schema: Mapping[str, Any] | None = None
+    min_length: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def _parse_condition(spec: ListSpec, name: str, value: str) -> Condition:
 def _value(name: str, text: str, rule: Filter) -> Any:
     if rule.choices is not None and text not in rule.choices:
         raise bad_parameter(name, "invalid_value", "has a value this field never has", "取值无效")
+    if len(text) < rule.min_length:
+        raise bad_parameter(name, "invalid_value", "must not be empty", "不能为空")
     return _convert(name, text, rule.type)
 
 

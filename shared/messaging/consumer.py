@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.clock import Clock, now
 from shared.db.engine import Database, ReadSession, Row, WriteSession
-from shared.errors import CursorExpired
+from shared.errors import CursorExpired, Unavailable
 from shared.logging import get_logger
 from shared.messaging.failures import is_permanent
 from shared.messaging.pause import backoff_s, pause
@@ -107,6 +107,11 @@ class FeedConsumer:
                     redelivered = True
                 consumed = await self.run_once(stop)
                 failures = 0
+            except Unavailable as error:
+                failures += 1
+                _log.warning("feed_unavailable", consumer=self.name, failures=failures, reason=str(error))
+                await pause(stop, backoff_s(failures))
+                continue
             except Exception:
                 failures += 1
                 _log.exception("consumer_failed", consumer=self.name, failures=failures)

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import RedirectResponse
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -23,6 +24,11 @@ def docs_router(title: str) -> APIRouter:
         swagger_favicon_url="docs/favicon-32x32.png",
         swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": False},
     )
+
+    @router.get("/")
+    async def show_way() -> Response:
+        """Lead whoever opens the service in a browser to its documentation."""
+        return RedirectResponse("/docs")
 
     @router.get("/docs")
     async def show_docs() -> Response:

@@ -29,6 +29,17 @@ from shared.web.state import ServiceState
 
 VERSION = "0.1.0"
 
+DESCRIPTION = """\
+Every operation but the public ones needs a token of registry, which all three services accept for 15 minutes:
+
+    curl -s {registry}/oauth2/token -d grant_type=client_credentials -d client_id=cli_… \\
+      -d client_secret=fs_… | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])'
+
+Paste what it prints into *Authorize*. What an operation needs stands at it as a scope. Refusals are
+`application/problem+json`; [all of their codes](/v1/problems). How to read lists, write safely and follow the
+log stands in `docs/getting-started.md` and `docs/events.md` of the repository.
+"""
+
 Task = Callable[[asyncio.Event], Awaitable[None]]
 """Something that runs until the event is set."""
 
@@ -69,6 +80,7 @@ def create_service(parts: ServiceParts) -> FastAPI:
     app = FastAPI(
         title=parts.title,
         summary=parts.summary,
+        description=DESCRIPTION.format(registry=state.settings.issuer),
         version=VERSION,
         docs_url=None,
         redoc_url=None,

@@ -108,7 +108,8 @@ def _filter_parameters(name: str, rule: Filter) -> Iterator[dict[str, Any]]:
             elif rule.type is not str:
                 continue
             else:
-                schema["pattern"] = rf"^[^,\u0000]{{0,{MAX_TEXT}}}(,[^,\u0000]{{0,{MAX_TEXT}}})*$"
+                one = rf"[^,\u0000]{{{rule.min_length},{MAX_TEXT}}}"
+                schema["pattern"] = rf"^{one}(,{one})*$"
         else:
             schema = _scalar_schema(rule)
         yield _query(alias, schema, rule.description or f"Filter by `{name}`.")
@@ -122,7 +123,8 @@ def _scalar_schema(rule: Filter) -> dict[str, Any]:
     if rule.type.__name__ in ("date", "datetime"):
         return {"type": "string", "format": {"date": "date", "datetime": "date-time"}[rule.type.__name__]}
     if rule.type is str:
-        return {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
+        least = {"minLength": rule.min_length} if rule.min_length else {}
+        return {"type": "string", **least, "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
     schema: dict[str, Any] = {"type": _JSON_TYPES[rule.type.__name__]}
     return {**schema, "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER} if rule.type is int else schema
 
@@ -165,9 +167,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "description": "Access token or API key (`fk_…`)."}
     }
     for route in api_routes(app):
+        said = (route.description or "").partition("\n")[0].rstrip(".")
         for method in route.methods or ():
             operation = document["paths"][route.path_format].get(method.lower())
             if operation is not None:
+                operation["summary"] = said
                 _complete(route, operation)
     complete_inputs(document)
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -110,12 +110,10 @@ def validation_error(entries: list[dict[str, Any]]) -> DomainError:
     """Turn pydantic's entries into one error: 422 for the body, 400 for parameters. Values are dropped."""
     in_body = any(entry["loc"] and entry["loc"][0] == "body" for entry in entries)
     errors = [_entry_error(entry) for entry in entries[:50]]
-    first = errors[0].code if errors else "invalid"
-    code = (
-        ("unknown_field" if first == "unknown_field" else "validation_failed")
-        if in_body
-        else "invalid_parameter"
-    )
+    code = "invalid_parameter"
+    if in_body:
+        all_unknown = all(entry["type"] == "extra_forbidden" for entry in entries)
+        code = "unknown_field" if all_unknown else "validation_failed"
     titles = (
         ("The request body is not valid", "请求内容无效") if in_body else ("Invalid parameter", "参数无效")
     )

@@ -56,7 +56,7 @@ def parse_json(raw: bytes) -> Any:
         ) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedBody(f"The body is not JSON: {place}.", f"请求体不是 JSON:{place}。") from None
+        raise MalformedBody(f"The body is not JSON: {place}.", f"请求体不是 JSON：{place}。") from None
     _check(value)
     return value
 

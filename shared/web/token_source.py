@@ -87,7 +87,10 @@ class ClientCredentials:
         except TransportError as error:
             raise _unreachable() from error
         if response.status_code in (400, 401):
-            raise TokenRefused()
+            raise TokenRefused(
+                f"Registry refuses the client id {self._client_id} or its secret.",
+                f"注册服务拒绝客户端 {self._client_id} 或其密钥。",
+            )
         if response.status_code != 200:
             raise _unreachable()
         issued: dict[str, Any] = response.json()

@@ -1,6 +1,7 @@
 """The rules themselves, as functions from a file to its violations, so that each can be shown to bite."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ MECHANISMS = {
     "shared.messaging.loop": "the one loop for work that is claimed",
 }
 """Mechanisms there is only one of, which live in shared although one service uses them so far."""
+_CHINESE = "\u3400-\u9fff\u3001-\u303f\uff00-\uffef"
+_HALF_WIDTH = re.compile(f"[{_CHINESE}][,;:](?=[{_CHINESE}]|$)|[,;:](?=[{_CHINESE}])")
+_FILLED_IN = "填"
 _NETWORK = {"httpx", "httpx2", "requests", "urllib3", "aiohttp"}
 
 
@@ -97,6 +101,31 @@ def _from_sqlalchemy(path: Path, name: str) -> bool:
     return any(
         imported == f"sqlalchemy.{name}" for imported, _ in _imports(path)
     ) and "Index(" not in path.read_text(encoding="utf-8")
+
+
+def half_width_punctuation(root: Path, path: Path) -> list[str]:
+    """A Chinese text has Chinese commas, semicolons and colons."""
+    return [
+        f"{'/'.join(_module(root, path))}:{line} {text}"
+        for line, text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+        if _HALF_WIDTH.search(text)
+    ]
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """String literals without what only documents; a Chinese word stands for what is filled in."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
+            is_chinese = any(re.search(f"[{_CHINESE}]", str(part)) for part in parts)
+            filled_in = _FILLED_IN if is_chinese else ""
+            yield node.lineno, "".join(filled_in if part is None else str(part) for part in parts)
+        else:
+            yield from _texts(node)
 
 
 def undocumented_public(root: Path, path: Path) -> list[str]:

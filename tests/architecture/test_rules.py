@@ -14,6 +14,7 @@ from tests.architecture.rules import (
     foreign_imports,
     framework_imports_below_routes,
     function_lengths,
+    half_width_punctuation,
     network_library_imports,
     session_shortcuts,
     shared_modules_of_one_service,
@@ -34,6 +35,7 @@ def _all(check: object) -> list[str]:
     [
         foreign_imports,
         framework_imports_below_routes,
+        half_width_punctuation,
         network_library_imports,
         session_shortcuts,
         undocumented_public,

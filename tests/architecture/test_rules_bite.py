@@ -75,6 +75,10 @@ FILES: dict[Callable[[Path, Path], list[str]], tuple[str, str]] = {
         "services/registry/claims/service.py",
         '"""X."""\nfrom shared.web.access import Reads\n',
     ),
+    rules.half_width_punctuation: (
+        "services/registry/claims/errors.py",
+        '"""X."""\nTITLE = f"以下条件未满足:{1}。"\n',
+    ),
     rules.network_library_imports: ("services/registry/claims/service.py", '"""X."""\nimport httpx2\n'),
     rules.session_shortcuts: (
         "services/registry/claims/service.py",

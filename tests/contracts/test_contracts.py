@@ -37,7 +37,14 @@ def test_every_operation_is_named_and_described(contract: tuple[str, dict[str, A
         assert operation["operationId"].isidentifier()
         assert operation["operationId"][0].islower()
         assert operation.get("description"), path
+        assert operation["summary"] == operation["description"].splitlines()[0].rstrip("."), path
         assert operation.get("tags"), path
+
+
+def test_the_document_says_how_to_get_a_token(contract: tuple[str, dict[str, Any]]) -> None:
+    description = contract[1]["info"]["description"]
+    assert "http://127.0.0.1:8100/oauth2/token" in description
+    assert "docs/getting-started.md" in description
 
 
 def test_every_operation_documents_its_refusals(contract: tuple[str, dict[str, Any]]) -> None:

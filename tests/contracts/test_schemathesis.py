@@ -50,6 +50,7 @@ BEYOND_SCHEMA = {
     "invalid_period": "two parameters together",
     "invalid_request": "RFC 6749 forbids to repeat a field of the form, and two kinds of credentials",
     "precondition_required": "a profile that exists is replaced with If-Match, a new one is put without",
+    "unknown_group": "two parameters together, and the form of one depends on the other",
     "unknown_set": "which sets of records there are depends on the KPI in the path",
     "uri_too_long": "the bound is on the whole address, a schema bounds its parts",
 }

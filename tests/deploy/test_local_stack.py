@@ -227,3 +227,25 @@ def test_the_services_know_their_places(tmp_path: Path) -> None:
     assert "FEIDI_REGISTRY_SECRET" not in registry.settings
     again = local_services(9100, tmp_path, urls)[1]
     assert again.settings["FEIDI_MATCHING_SECRET"] == matching.settings["FEIDI_MATCHING_SECRET"]
+
+
+async def test_the_command_keeps_the_terminal_for_what_it_says(tmp_path: Path) -> None:
+    base = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.local", "--port-base", str(base), "--data-dir", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout
+    said = ""
+    while "Ctrl-C" not in said:
+        line = await process.stdout.readline()
+        assert line, said
+        said += line.decode()
+    await get(f"http://127.0.0.1:{base}/v1/problems")
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, errors) == (0, b"")
+    assert str(tmp_path / "services.log") in said
+    assert '"path": "/v1/problems"' in (tmp_path / "services.log").read_text()

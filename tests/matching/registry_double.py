@@ -91,6 +91,7 @@ def project(title: str, *party_ids: str, **changes: Any) -> dict[str, Any]:
             "preferred_home_unit_ids": [],
         },
         "host_adcode": None,
+        "host_place": None,
         "party_ids": list(party_ids),
         "synthetic": True,
         "version": 1,

@@ -72,10 +72,10 @@ def test_the_near_city_in_the_cluster_is_first():
 
 def test_the_explanation_speaks_both_languages():
     got = entries(QUZHOU, BATTERY)
-    assert got["industry_fit"].zh == "产业契合：项目与主导产业同一小类 3841，与中位城市持平。"
-    assert got["distance"].zh == "距离：距飞入地 355 公里，与中位城市持平。"
+    assert got["industry_fit"].zh == "产业契合：项目与主导产业同属小类 3841，与中位水平持平。"
+    assert got["distance"].zh == "距离：距飞入地 355 公里，与中位水平持平。"
     assert got["distance"].unit == "km"
-    assert got["track_record"].zh == "落地业绩：10 个到期项目落地 4 个，收缩后落地率 30.0%，与中位城市持平。"
+    assert got["track_record"].zh == "落地业绩：10 个到期项目落地 4 个，收缩后落地率 30.0%，与中位水平持平。"
     assert got["plant_and_space"].en == (
         "Plant and space: 12,000 m² available, 3,000 m² needed, level with the median city."
     )

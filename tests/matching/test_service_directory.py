@@ -37,7 +37,9 @@ def tell_everything(registry: RegistryDouble) -> list[str]:
         if number % 3 == 0:
             registry.tell("project.stage_changed", {**record, "stage": "reserve", "version": 2})
         if number % 4 == 0:
-            registry.tell("project.updated", {**record, "host_adcode": "310115", "version": 3})
+            registry.tell(
+                "project.updated", {**record, "host_adcode": "310115", "host_place": SHANGHAI, "version": 3}
+            )
     registry.tell("organisation.updated", home_unit("丽水", LISHUI, version=2))
     registry.tell("enclave.updated", enclave("张江飞地", LISHUI_ID, SHANGHAI, version=2))
     return ids
@@ -59,8 +61,50 @@ async def test_late_word_of_an_enclave_moves_its_projects(matching: MatchingUnde
     known = {entry["criterion"]: entry for entry in item["criteria"]}
     assert known["distance"]["known"]
     assert known["own_enclave"]["value"] == 1
-    (item,) = (await matching.recommend(ids[4]))["items"]
-    assert next(e for e in item["criteria"] if e["criterion"] == "distance")["known"]
+
+
+async def test_place_a_project_states_counts_before_that_of_its_enclave(matching: MatchingUnderTest) -> None:
+    tell = matching.registry.tell
+    tell("organisation.created", home_unit("丽水", LISHUI))
+    tell("organisation.created", home_unit("成都", CHENGDU))
+    tell("enclave.created", enclave("张江飞地", LISHUI_ID, SHANGHAI))
+    record = project("项目", LISHUI_ID, enclave_id=ENCLAVE_ID)
+    record["needs"]["max_distance_km"] = 500
+    tell("project.created", record)
+    await matching.follow()
+    await matching.put_profile(LISHUI_ID, OFFER)
+    await matching.put_profile(CHENGDU_ID, OFFER)
+
+    async def feasible() -> list[str]:
+        return [item["home_unit_id"] for item in (await matching.recommend(record["id"]))["items"]]
+
+    assert await feasible() == [LISHUI_ID]
+    district = {**CHENGDU, "adcode": "510107", "name": "武侯区"}
+    tell("project.updated", {**record, "host_adcode": "510107", "host_place": district, "version": 2})
+    await matching.follow()
+    assert await feasible() == [CHENGDU_ID]
+    item = (await matching.recommend(record["id"]))["items"][0]
+    distance = next(entry for entry in item["criteria"] if entry["criterion"] == "distance")
+    assert (distance["value"], record["id"] in {s["record_id"] for s in distance["sources"]}) == (0, True)
+
+
+async def test_stated_place_that_is_not_known_is_a_question(matching: MatchingUnderTest) -> None:
+    tell = matching.registry.tell
+    tell("organisation.created", home_unit("丽水", LISHUI))
+    tell("enclave.created", enclave("张江飞地", LISHUI_ID, SHANGHAI))
+    record = project("项目", LISHUI_ID, enclave_id=ENCLAVE_ID, host_adcode="310115")
+    record["needs"]["max_distance_km"] = 2000
+    without = {name: value for name, value in record.items() if name != "host_place"}
+    for version, told in ((1, without), (2, record)):
+        tell("project.updated", {**told, "version": version})
+        await matching.follow()
+        await matching.put_profile(LISHUI_ID, OFFER)
+        document = await matching.recommend(record["id"])
+        assert document["feasible_count"] == 0
+        (candidate,) = document["open_items"]
+        assert [gate["gate"] for gate in candidate["unknown_gates"]] == ["max_distance"]
+        (question,) = document["questions"]
+        assert (question["record_id"], question["field"]) == (record["id"], "host_place")
 
 
 async def test_incremental_restarted_and_rebuilt_answers_are_the_same(

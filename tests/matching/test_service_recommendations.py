@@ -1,9 +1,12 @@
 """Recommendations through HTTP: from the registry's feed to a ranked, explained answer."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.matching.recommendations.labels import STRATEGIC_FIELDS
 from services.matching.recommendations.schemas import HomeUnitRecommendations, ProjectRecommendations
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.registry_double import (
@@ -17,6 +20,7 @@ from tests.matching.registry_double import (
 )
 
 LISHUI_ID, CHENGDU_ID = identifier("org", "丽水"), identifier("org", "成都")
+ROOT = Path(__file__).parents[2]
 OPERATOR = identifier("org", "运营商")
 PROJECT = identifier("prj", "脑机接口电极")
 OFFER: dict[str, Any] = {
@@ -62,7 +66,8 @@ async def test_home_unit_that_passes_every_gate_is_ranked_and_explained(told: Ma
     assert (best["rank"], best["home_unit_id"], best["home_unit_name"]) == (1, LISHUI_ID, "丽水")
     assert sum(entry["points"] for entry in best["criteria"]) == best["points"]
     assert best["score"] == best["points"] / 1e9
-    assert {gate["outcome"] for gate in best["gates"]} == {"pass"}
+    unchecked = {"legal_lock": "not_recorded"}
+    assert all(gate["outcome"] == unchecked.get(gate["gate"], "pass") for gate in best["gates"])
     assert all(
         entry["points"] == entry["weight_permille"] * round(entry["score"] * 1e6)
         for entry in best["criteria"]
@@ -85,6 +90,84 @@ async def test_explanation_is_in_words_of_the_trade_with_sources(told: MatchingU
     assert identifier("enc", "张江飞地") in {source["record_id"] for source in distance["sources"]}
 
 
+async def test_answer_says_which_version_of_the_project_was_judged(told: MatchingUnderTest) -> None:
+    assert (await told.recommend(PROJECT))["project_version"] == 1
+    told.registry.tell("project.updated", the_project(version=4))
+    assert (await told.recommend(PROJECT))["project_version"] == 1
+    await told.follow()
+    assert (await told.recommend(PROJECT))["project_version"] == 4
+
+
+async def test_gate_on_a_fact_nobody_records_is_not_passed_but_said_to_be_unchecked(
+    told: MatchingUnderTest,
+) -> None:
+    document = await told.recommend(PROJECT)
+    (best,) = document["items"]
+    (lock,) = (gate for gate in best["gates"] if gate["gate"] == "legal_lock")
+    assert (lock["outcome"], lock["text"]) == (
+        "not_recorded",
+        {"zh": "股权锁定：尚无登记，未作核查", "en": "Legal lock: Not recorded yet, so not checked"},
+    )
+    assert "legal_lock" not in {total["gate"] for total in document["gate_totals"]}
+
+
+async def test_distance_without_a_limit_is_said_to_have_none(told: MatchingUnderTest) -> None:
+    limits = [None, 2000]
+    words = []
+    for version, limit in enumerate(limits, 2):
+        needs = {**the_project()["needs"], "max_distance_km": limit}
+        told.registry.tell("project.updated", the_project(version=version, needs=needs))
+        await told.follow()
+        answer = await told.as_admin().get(f"/v1/home-units/{LISHUI_ID}/recommendations")
+        for item in (*(await told.recommend(PROJECT))["items"], *answer.json()["items"]):
+            words += [gate["text"]["zh"] for gate in item["gates"] if gate["gate"] == "max_distance"]
+    assert words == ["最远距离：未填报上限，不作限制"] * 2 + ["最远距离：通过"] * 2
+
+
+async def said(told: MatchingUnderTest, criterion: str) -> dict[str, dict[str, str]]:
+    """What is said of a criterion in the two languages, by home unit."""
+    items = (await told.recommend(PROJECT))["items"]
+    return {
+        item["home_unit_id"]: entry["text"]
+        for item in items
+        for entry in item["criteria"]
+        if entry["criterion"] == criterion
+    }
+
+
+async def test_words_say_what_was_matched_and_what_was_not_stated(told: MatchingUnderTest) -> None:
+    await told.put_profile(CHENGDU_ID, {**OFFER, "leading_industries": ["biotechnology"]})
+    told.registry.tell("project.updated", the_project(version=2, strategic_fields=["biotechnology"]))
+    await told.follow()
+    industry = await said(told, "industry_fit")
+    assert industry[LISHUI_ID] == {
+        "zh": "产业契合：项目与主导产业同属小类 3581，优于中位水平。",
+        "en": "Industry fit: Project and leading industries are in one class, 3581, "
+        "better than the median city.",
+    }
+    assert industry[CHENGDU_ID] == {
+        "zh": "产业契合：项目与主导产业同属战略性新兴产业「生物」，与中位水平持平。",
+        "en": "Industry fit: Project and leading industries are in one strategic field, Biotechnology, "
+        "level with the median city.",
+    }
+    far = await said(told, "distance")
+    assert far[CHENGDU_ID]["zh"].endswith("公里，远于中位水平。")
+    assert far[LISHUI_ID]["zh"].endswith("公里，与中位水平持平。")
+    clusters = await said(told, "city_cluster")
+    assert clusters[LISHUI_ID]["zh"].endswith("（圈层式），而半数以上飞出地不在同一城市群。")
+    assert (await said(told, "talent"))[LISHUI_ID]["zh"] == "人才：持证人才 100 人，与中位水平持平。"
+    assert (await said(told, "team_preference"))[LISHUI_ID] == {
+        "zh": "团队意愿：团队未填报意愿。",
+        "en": "Team's preference: the team stated no wish.",
+    }
+
+
+def test_strategic_fields_have_the_names_registry_gives_them() -> None:
+    catalogue = Path("services/registry/reference/data/strategic_industries.json")
+    fields = json.loads((ROOT / catalogue).read_text(encoding="utf-8"))["fields"]
+    assert {entry["id"]: (entry["name_zh"], entry["name_en"]) for entry in fields} == STRATEGIC_FIELDS
+
+
 async def test_unknown_is_not_a_pass_but_a_question(told: MatchingUnderTest) -> None:
     document = await told.recommend(PROJECT)
     (undecided,) = document["open_items"]
@@ -103,7 +186,7 @@ async def test_answering_the_questions_opens_the_home_unit(told: MatchingUnderTe
     (refused,) = document["refused_items"]
     assert refused["home_unit_id"] == CHENGDU_ID
     assert [(gate["gate"], gate["outcome"]) for gate in refused["gates"]] == [("plant_class", "fail")]
-    assert refused["gates"][0]["text"]["zh"] == "厂房类别：飞出地没有所需类别的厂房"
+    assert refused["gates"][0]["text"]["zh"] == "厂房类别：没有所需类别"
     await told.put_profile(CHENGDU_ID, OFFER)
     document = await told.recommend(PROJECT)
     assert [item["home_unit_id"] for item in document["items"]] == [LISHUI_ID, CHENGDU_ID]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services.metrics.kpis import rollup
+from shared.messaging.received import Event
 from tests.metrics.conftest import Metrics
 
 ADMISSION = ("screening", "reserve", "admitted")
@@ -42,14 +44,42 @@ async def test_a_slice_without_records_is_unknown_and_not_zero(metrics: Metrics)
     for params in ({"as_of": "2023-12-31"}, {"enclave_id": "enc_other"}):
         answer = (await figure(metrics, "incubating", **params))["figure"]
         assert (answer["value"], answer["reason"]["code"]) == (None, "nothing_on_file")
-    later = (await figure(metrics, "incubating", as_of="2990-01-01"))["figure"]
-    assert (later["value"], later["reason"]["code"]) == (None, "in_the_future")
+        assert (answer["numerator"], answer["n"]) == (0, 0)
 
 
-async def test_nothing_is_claimed_before_the_feed_was_read(metrics: Metrics) -> None:
+NOTHING_COUNTED: dict[str, Any] = {
+    "value": None,
+    "numerator": None,
+    "denominator": None,
+    "n": None,
+    "censored": None,
+    "beside": {"registered": None, "started": None, "producing": None},
+}
+
+
+async def test_nothing_is_counted_in_the_future(metrics: Metrics) -> None:
+    metrics.feed.enclave("enc_1")
+    admit(metrics, "prj_1", "2024-01-01")
+    await metrics.read_feed()
+    later = await figure(metrics, "landing_rate", as_of="2990-01-01", group_by="section")
+    assert later["figure"]["reason"]["code"] == "in_the_future"
+    assert {name: later["figure"][name] for name in NOTHING_COUNTED} == NOTHING_COUNTED
+    assert later["groups"] is None
+    reserve = (await figure(metrics, "reserve", as_of="2990-01-01"))["figure"]
+    assert set(reserve["beside"].values()) == {None}
+
+
+async def test_nothing_is_claimed_before_the_feed_was_read_to_its_end(metrics: Metrics) -> None:
+    metrics.feed.enclave("enc_1")
+    admit(metrics, "prj_1", "2024-01-01")
+    async with metrics.database.write() as tx:
+        await rollup.apply_events(tx, [Event.parse(event) for event in metrics.feed.events])
     answer = await figure(metrics, "landing_rate")
     assert answer["figure"]["reason"]["code"] == "not_loaded"
+    assert {name: answer["figure"][name] for name in NOTHING_COUNTED} == NOTHING_COUNTED
     assert answer["freshness"] == {"data_as_of": None, "lag_seconds": None, "unapplied_events": 0}
+    for link in answer["figure"]["links"].values():
+        assert (await metrics.as_admin().get(link)).json()["items"] == []
 
 
 async def test_late_fact_changes_what_was_true_but_not_what_was_known(metrics: Metrics) -> None:
@@ -212,6 +242,21 @@ async def test_a_member_sees_only_its_own_records(metrics: Metrics) -> None:
     assert [item["id"] for item in records.json()["items"]] == ["prj_0"]
 
 
+async def test_an_enclave_is_named_to_its_parties_only(metrics: Metrics) -> None:
+    metrics.feed.organisation("org_home", name="丽水经开区")
+    metrics.feed.enclave("enc_1", party_ids=["org_home"])
+    metrics.feed.project("prj_1", "2024-01-01", enclave_id="enc_1", party_ids=["org_home", "org_rival"])
+    await metrics.read_feed()
+    for caller, name in (("org_home", "飞地 enc_1"), ("org_rival", None)):
+        client = metrics.as_org(caller)
+        (row,) = (await client.get("/v1/kpis/incubating?group_by=enclave_id")).json()["groups"]
+        assert (row["key"], row["name"]) == ("enc_1", name)
+        (row,) = (await client.get("/v1/kpis/incubating?group_by=home_unit_id")).json()["groups"]
+        assert (row["key"], row["name"]) == ("org_home", "丽水经开区")
+    (row,) = (await figure(metrics, "incubating", group_by="enclave_id"))["groups"]
+    assert row["name"] == "飞地 enc_1"
+
+
 async def test_records_are_paged_and_cursors_bound_to_the_question(metrics: Metrics) -> None:
     metrics.feed.enclave("enc_1")
     for number in range(5):
@@ -240,6 +285,9 @@ async def test_what_cannot_be_asked_is_refused_by_name(metrics: Metrics) -> None
         "industry=C",
         "limit=3",
         "x=1",
+        "strategic_field=",
+        "host_city_adcode=",
+        "host_city_adcode[in]=310000,",
     ):
         response = await admin.get(f"/v1/kpis/landing_rate?{query}")
         assert response.status_code == 400, query

@@ -80,7 +80,7 @@ async def apply_for_space(world: World, project_id: str, **fields: Any) -> dict[
     return await make(world.operator, f"/v1/projects/{project_id}/residencies", body)
 
 
-async def sign_commitments(world: World, project_id: str) -> None:
+async def sign_commitments(world: World, project_id: str, **fields: Any) -> None:
     commitments = {
         "amount_cny": "50000000.00",
         "start_on": "2026-09-01",
@@ -95,6 +95,7 @@ async def sign_commitments(world: World, project_id: str) -> None:
         "project_id": project_id,
         "signed_on": "2026-01-01",
         "commitments": commitments,
+        **fields,
     }
     await make(world.operator, "/v1/agreements", body)
 

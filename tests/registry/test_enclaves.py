@@ -82,6 +82,9 @@ async def test_only_the_home_unit_changes_who_the_parties_are(world: World) -> N
     takeover = {"home_unit_id": world.stranger_id}
     answer = await world.operator.patch(url, json=takeover, headers={"if-match": '"1"'})
     assert refusal(answer) == (403, "insufficient_scope")
+    without_space = {"carrier_type": "cloud"}
+    answer = await world.operator.patch(url, json=without_space, headers={"if-match": '"1"'})
+    assert refusal(answer) == (403, "insufficient_scope")
     assert (await world.operator.patch(url, json={"offices": 18}, headers={"if-match": '"1"'})).json()[
         "offices"
     ] == 18

@@ -66,6 +66,19 @@ async def test_a_network_has_one_centre(world: World) -> None:
     assert (await world.admin.get(f"/v1/networks/{network['id']}")).json()["version"] == 1
 
 
+async def test_a_physical_enclave_joins_no_network_as_a_cloud(world: World) -> None:
+    network = await form(world)
+    body = {"name": "孵化器", "home_unit_id": world.stranger_id, "carrier_type": "offshore_incubator"}
+    physical = (await make(world.admin, "/v1/enclaves", body))["id"]
+    assert refusal(await join(world, network["id"], 1, physical, "cloud")) == (409, "enclave_not_cloud")
+    unknown = await enclave(world, "载体类型未知")
+    assert (await join(world, network["id"], 1, unknown, "cloud")).status_code == 200
+    url = f"/v1/enclaves/{unknown}"
+    becomes = {"carrier_type": "workstation"}
+    answer = await world.stranger.patch(url, json=becomes, headers={"if-match": '"2"'})
+    assert refusal(answer) == (409, "enclave_not_cloud")
+
+
 async def test_two_centres_at_once_leave_one(world: World) -> None:
     network = await make(world.admin, "/v1/networks", {"name": "无中心网络"})
     first, second = await enclave(world, "甲"), await enclave(world, "乙")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.registry.landings import guards as landing
 from services.registry.landings.guards import LandingFacts, LandingState
-from services.registry.projects.guarding import failures
+from services.registry.projects.errors import InvalidTransition
+from services.registry.projects.guarding import failures, require_passed
 from services.registry.projects.stage import EXITS, LADDER, Stage
 from services.registry.stages import guards as stage
 from services.registry.stages.guards import StageFacts
@@ -290,3 +291,16 @@ def test_a_landing_step_outside_the_track_does_not_exist() -> None:
             if (at, to) not in landing.GUARDS:
                 [failed] = failures(landing.evaluate(at, to, LANDING_READY))
                 assert failed.name == "edge_exists"
+
+
+def test_a_refusal_is_told_in_the_words_of_its_guards() -> None:
+    spoiled = replace(READY, uscc_valid=False, owner_set=False)
+    with pytest.raises(InvalidTransition) as refusal:
+        require_passed(stage.evaluate(S.LEAD, S.SCREENING, spoiled))
+    names = [entry.code for entry in refusal.value.errors]
+    assert names == ["deduplicated", "owner_set"]
+    assert not any(name in str(refusal.value.detail_zh) for name in names)
+    for entry in refusal.value.errors:
+        assert entry.detail_zh.rstrip("。") in str(refusal.value.detail_zh)
+    assert str(refusal.value.detail_zh).startswith("以下条件未满足：")
+    assert str(refusal.value.detail_zh).count("。") == 1

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.web.problems import validation_error
 from tests.support.services import ServiceUnderTest
 
 
@@ -55,3 +56,28 @@ async def test_a_store_without_a_free_connection_is_unavailable(
     answer = await admin.get("/v1/organisations")
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
     assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "particulars"),
+    [
+        ({"kind": "operator", "name": "甲", "nmae": "乙"}, "unknown_field", {"unknown_field"}),
+        ({"nmae": "甲", "kind": "operator"}, "validation_failed", {"missing_field", "unknown_field"}),
+        ({"kind": "x", "name": "甲", "nmae": "乙"}, "validation_failed", {"enum", "unknown_field"}),
+        ({"kind": "operator"}, "validation_failed", {"missing_field"}),
+    ],
+)
+async def test_a_body_is_unknown_field_only_when_nothing_else_is_wrong(
+    registry: ServiceUnderTest, body: dict[str, str], code: str, particulars: set[str]
+) -> None:
+    refused = await registry.as_admin().post("/v1/organisations", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, code)
+    assert {entry["code"] for entry in refused.json()["errors"]} == particulars
+
+
+def test_the_code_of_a_body_does_not_follow_the_order_of_its_errors() -> None:
+    unknown = {"type": "extra_forbidden", "loc": ("body", "nmae"), "msg": "x"}
+    missing = {"type": "missing", "loc": ("body", "name"), "msg": "x"}
+    for entries in ([unknown, missing], [missing, unknown], [*[unknown] * 60, missing]):
+        assert validation_error(entries).code == "validation_failed"
+    assert validation_error([unknown, unknown]).code == "unknown_field"

@@ -4,14 +4,16 @@ import asyncio
 from datetime import date, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
-from services.registry.residencies.service import (
+from services.registry.residencies.admission import (
     approve_for_admission,
     check_capacity,
     release,
     residencies_of,
 )
+from services.registry.residencies.timer import give_notice
 from shared import clock
 from shared.errors import DomainError
 from shared.identity import SYSTEM
@@ -39,7 +41,17 @@ async def application(world: World, seats: int = 4, title: str = "项目", **fie
 
 
 async def admit(world: World, residency_id: str, *, days_ago: int = 0) -> str:
-    """Take the space as the admission of a project does; return "" or the first guard that failed."""
+    """Take the space of a project as its admission does; return "" or the first guard that failed."""
+    failed = await approve(world, residency_id, days_ago=days_ago)
+    if not failed:
+        stay = (await world.admin.get(f"/v1/residencies/{residency_id}")).json()
+        project = await world.read_project(stay["project_id"])
+        forced = {"to": "admitted", "force": True, "reason": "补录"}
+        await make(world.admin, f"/v1/projects/{project['id']}/transitions", forced, project["version"])
+    return failed
+
+
+async def approve(world: World, residency_id: str, *, days_ago: int = 0) -> str:
     effective_at = clock.now() - timedelta(days=days_ago)
     try:
         async with world.registry.database.write() as tx:
@@ -101,6 +113,14 @@ async def test_space_before_admission_needs_both_keys(world: World) -> None:
     assert answer.json()["errors"][0]["code"] == "project_not_admitted"
 
 
+async def test_nobody_moves_in_before_the_admission_of_the_project(world: World) -> None:
+    residency = await application(world)
+    assert await approve(world, residency["id"]) == ""
+    url = f"/v1/residencies/{residency['id']}/transitions"
+    answer = await world.operator.post(url, json={"to": "resident"}, headers={"if-match": '"2"'})
+    assert answer.json()["errors"][0]["code"] == "project_not_admitted"
+
+
 async def test_a_project_that_ended_takes_no_space(world: World) -> None:
     project = await world.create_project()
     path = f"/v1/projects/{project['id']}"
@@ -124,6 +144,34 @@ async def test_departure_may_become_known_late(world: World) -> None:
     assert gone["left_on"] == str(left)
     days = (await occupancy(world, left - timedelta(days=1), left))["days"]
     assert [day["seats"] for day in days] == [4, 0]
+
+
+async def test_notice_stands_in_the_way_of_no_late_fact(world: World, registry: ServiceUnderTest) -> None:
+    ends_on = TODAY + timedelta(days=20)
+    residency = await application(world, ends_on=str(ends_on))
+    await admit(world, residency["id"], days_ago=30)
+    await step(world, residency, "resident", effective_at=f"{TODAY - timedelta(days=28)}T04:00:00Z")
+    async with registry.database.write() as tx:
+        assert await give_notice(tx, 100) == 1
+    events = await world.events("residency.state_changed")
+    noticed = clock.to_rfc3339(clock.start_of_day(ends_on - timedelta(days=30)))
+    assert (events[-1]["data"]["object"]["state"], events[-1]["effective_at"]) == ("expiring", noticed)
+    left = f"{TODAY - timedelta(days=15)}T04:00:00Z"
+    assert (await step(world, residency, "left", effective_at=left))["state"] == "left"
+
+
+async def test_a_tenant_stays_on_only_with_a_longer_term(world: World, registry: ServiceUnderTest) -> None:
+    residency = await application(world, ends_on=str(TODAY + timedelta(days=20)))
+    await admit(world, residency["id"])
+    await step(world, residency, "resident")
+    async with registry.database.write() as tx:
+        await give_notice(tx, 100)
+    url, match = f"/v1/residencies/{residency['id']}", {"if-match": '"4"'}
+    answer = await world.operator.post(f"{url}/transitions", json={"to": "resident"}, headers=match)
+    assert answer.json()["errors"][0]["code"] == "term_not_extended"
+    longer = {"ends_on": str(TODAY + timedelta(days=31))}
+    assert (await world.operator.patch(url, json=longer, headers=match)).status_code == 200
+    assert (await step(world, residency, "resident"))["state"] == "resident"
 
 
 @pytest.mark.parametrize(("seats", "guard"), [(6, ""), (7, "space_not_free"), (0, "space_unstated")])
@@ -157,6 +205,41 @@ async def test_cloud_enclave_lets_no_space(registry: ServiceUnderTest) -> None:
     assert read.json()["state"] == "virtual"
     assert (await step(world, residency, "left"))["state"] == "left"
     assert (await occupancy(world, TODAY, TODAY))["seat_days"] == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "guard"),
+    [
+        ({"opened_on": TERM["starts_on"], "closed_on": TERM["ends_on"]}, ""),
+        ({"opened_on": str(TODAY - timedelta(days=9))}, "enclave_not_open"),
+        ({"closed_on": str(TODAY + timedelta(days=89))}, "enclave_closed"),
+    ],
+)
+@pytest.mark.parametrize("carrier_type", ["workstation", "cloud"])
+async def test_an_enclave_takes_tenants_only_while_it_is_open(
+    registry: ServiceUnderTest, carrier_type: str, period: dict[str, str], guard: str
+) -> None:
+    world = await build_world(registry, seat_capacity=10, carrier_type=carrier_type, **period)
+    assert await admit(world, (await application(world))["id"]) == guard
+
+
+async def test_capacity_does_not_fall_below_what_is_let(world: World) -> None:
+    tenant = await application(world, 6, "甲", area_m2=50)
+    await admit(world, tenant["id"])
+    ended = {"starts_on": str(TODAY - timedelta(days=10)), "ends_on": str(TODAY - timedelta(days=1))}
+    await admit(world, (await application(world, 4, "乙", **ended))["id"], days_ago=5)
+    url = f"/v1/enclaves/{world.enclave_id}"
+
+    async def patch(version: int, **fields: Any) -> httpx2.Response:
+        return await world.home_unit.patch(url, json=fields, headers={"if-match": f'"{version}"'})
+
+    for below in ({"seat_capacity": 5}, {"area_capacity_m2": 49.5}, {"carrier_type": "cloud"}):
+        assert refusal(await patch(1, **below)) == (409, "capacity_below_let")
+    assert (await patch(1, seat_capacity=6, area_capacity_m2=50)).status_code == 200
+    assert (await patch(2, seat_capacity=None)).status_code == 200
+    assert refusal(await patch(3, seat_capacity=5)) == (409, "capacity_below_let")
+    await step(world, tenant, "left")
+    assert (await patch(3, seat_capacity=5)).status_code == 200
 
 
 async def test_the_last_seat_goes_to_one_of_thirty(registry: ServiceUnderTest) -> None:
@@ -196,7 +279,7 @@ async def test_a_project_that_ends_frees_its_space(world: World, registry: Servi
     await admit(world, residency["id"])
     other = await application(world, 10, "乙")
     async with registry.database.write() as tx:
-        assert not (await check_capacity(tx, (await residencies_of(tx, other["project_id"]))[0])).free
+        assert not (await check_capacity(tx, (await residencies_of(tx, other["project_id"]))[0], TODAY)).free
         await release(tx, SYSTEM, residency["project_id"], TODAY - timedelta(days=10), reason="项目终止")
     assert await admit(world, other["id"]) == ""
 
@@ -204,10 +287,18 @@ async def test_a_project_that_ends_frees_its_space(world: World, registry: Servi
 async def test_tenant_past_its_term_still_holds_its_space(world: World) -> None:
     over = {"starts_on": str(TODAY - timedelta(days=30)), "ends_on": str(TODAY - timedelta(days=5))}
     tenant = await application(world, 10, "甲", **over)
-    await admit(world, tenant["id"])
+    await admit(world, tenant["id"], days_ago=20)
     await step(world, tenant, "resident")
-    assert (await occupancy(world, TODAY, TODAY + timedelta(days=1)))["days"][0]["seats"] == 10
+    assert [day["seats"] for day in (await occupancy(world, TODAY, TODAY + timedelta(days=1)))["days"]] == [
+        10,
+        10,
+    ]
     assert await admit(world, (await application(world, 1, "乙"))["id"]) == "space_not_free"
+    afterwards = {"starts_on": str(TODAY + timedelta(days=1))}
+    successor = await application(world, 10, "丙", **afterwards)
+    assert await admit(world, successor["id"]) == "space_not_free"
+    await step(world, tenant, "left")
+    assert await admit(world, successor["id"]) == ""
 
 
 async def test_occupancy_answers_by_day_and_never_guesses(world: World) -> None:

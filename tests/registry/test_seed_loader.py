@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -174,6 +174,17 @@ async def test_steps_take_effect_on_their_planned_day(seeded: Seeded) -> None:
                 assert row["effective_at"] == instant_of(step.on)
                 assert row["recorded_at"] >= row["effective_at"]
                 assert not row["forced"]
+
+
+async def test_a_project_is_a_lead_from_the_day_it_was_opened(seeded: Seeded) -> None:
+    opened = {
+        event["subject"]["id"]: datetime.fromisoformat(event["effective_at"])
+        for event in await seeded.events()
+        if event["type"] == "project.created"
+    }
+    assert opened == {
+        keys.project_id(planned.key): instant_of(planned.steps[0].on) for planned in SYNTHETIC.projects
+    }
 
 
 async def test_two_organisations_turn_the_keys(seeded: Seeded) -> None:

@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import get_args
@@ -10,9 +11,17 @@ from services.registry.projects.fingerprint import fingerprint
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import Catalogue
 from services.registry.seed.plan import SeedClaim, build_plan
-from services.registry.seed.synthetic import DEMO_OPERATOR_KEY, SyntheticProject, build_synthetic, peak
+from services.registry.seed.statements import claims_of
+from services.registry.seed.synthetic import (
+    DEMO_OPERATOR_KEY,
+    MAX_PROJECTS,
+    SyntheticProject,
+    build_synthetic,
+    peak,
+)
 from services.registry.seed.synthetic_history import synthetic_uscc
 from services.registry.seed.synthetic_steps import (
+    AgreementSigned,
     ApprovalGiven,
     ContactNoted,
     EvidenceFiled,
@@ -81,11 +90,23 @@ def test_no_operator_or_operating_mode_is_invented() -> None:
     assert {item.network_role for item in PLAN.enclaves} == {None}
 
 
+def test_an_operator_has_the_role_the_article_gives_it_or_none() -> None:
+    roles = [claim.value_text for _, claim in claims_of(PLAN) if claim.metric == "operator_role"]
+    assert roles == ["太库科技（参与建立）", "天安数码城（参与）"]
+
+
 def test_an_inferred_direction_is_marked() -> None:
     luoyang = PLAN.enclave("luoyang-shenzhen")
     assert {"home_unit_key", "host_adcode"} <= set(luoyang.inferred)
     assert luoyang.area_m2 is None
     assert luoyang.industries_stated is None
+
+
+def test_a_carrier_type_is_inferred_unless_the_enclave_is_called_so() -> None:
+    wordings = {"offshore_incubator": "离岸孵化器", "offshore_innovation_centre": "离岸创新中心"}
+    for enclave in PLAN.enclaves:
+        is_called_so = enclave.carrier_type is None or wordings[enclave.carrier_type] in enclave.name
+        assert ("carrier_type" in enclave.inferred) is not is_called_so, enclave.key
 
 
 def test_references_between_records_hold() -> None:
@@ -168,13 +189,13 @@ def scale(unit: str) -> int:
     return {"": 1, "万": 10_000, "亿": 100_000_000}[unit]
 
 
-def test_enclave_figures_are_claims_too() -> None:
+def test_exact_enclave_figures_are_claims_too() -> None:
     metrics = {"area": "area_m2", "private_offices": "private_offices", "workstations": "workstations"}
     metrics |= {"open_office_areas": "open_office_areas", "terrace_area": "terrace_m2"}
     claimed = {
         (item.subject_key, metrics[item.metric]): item.value
         for item in PLAN.claims
-        if item.subject_type == "enclave" and item.metric in metrics
+        if item.subject_type == "enclave" and item.metric in metrics and item.comparator == "exact"
     }
     on_enclaves = {
         (item.key, name): Decimal(getattr(item, name))
@@ -183,6 +204,14 @@ def test_enclave_figures_are_claims_too() -> None:
         if getattr(item, name) is not None
     }
     assert claimed == on_enclaves
+
+
+def test_a_figure_that_is_only_approximate_stays_a_claim() -> None:
+    approximate = {
+        (item.subject_key, item.metric) for item in PLAN.claims if item.comparator == "approximately"
+    }
+    assert approximate == {("lishui-etdz-shanghai", "site_area"), ("lishui-etdz-shanghai", "area")}
+    assert PLAN.enclave("lishui-etdz-shanghai").area_m2 is None
 
 
 def test_counts_are_claims_about_a_home_or_a_host() -> None:
@@ -216,9 +245,36 @@ def test_synthetic_projects_are_marked_and_name_no_real_company() -> None:
     assert all(item.synthetic for item in (*SYNTHETIC.organisations, *SYNTHETIC.spaces))
 
 
+def test_every_synthetic_title_is_marked() -> None:
+    titles = [project.title for project in SYNTHETIC.projects]
+    for project in SYNTHETIC.projects:
+        titles += [step.title for step in project.steps if isinstance(step, EvidenceFiled)]
+        titles += [step.commitments_zh for step in project.steps if isinstance(step, AgreementSigned)]
+    assert {title[:4] for title in titles} == {"【示例】"}
+
+
 def test_the_same_arguments_give_the_same_plan() -> None:
     assert build_synthetic(TODAY) == SYNTHETIC
     assert build_synthetic(TODAY, seed=1) != SYNTHETIC
+
+
+@pytest.mark.parametrize("count", [1, 50, 299, 324])
+def test_a_store_grows_by_what_a_larger_count_adds(count: int) -> None:
+    other = build_synthetic(TODAY, count=count)
+    assert other.spaces == SYNTHETIC.spaces
+    both = min(count, len(SYNTHETIC.projects))
+    assert other.projects[:both] == SYNTHETIC.projects[:both]
+
+
+def test_there_is_room_for_every_term_whichever_days_the_store_grew_on() -> None:
+    wanted: Counter[str] = Counter()
+    later = build_synthetic(date(2027, 8, 2), count=MAX_PROJECTS)
+    for project in later.projects:
+        for step in project.steps:
+            if isinstance(step, ResidencyApplied):
+                wanted[project.enclave_key] += step.seats
+    assert later.spaces == SYNTHETIC.spaces
+    assert all(wanted[space.enclave_key] <= space.seats for space in SYNTHETIC.spaces)
 
 
 def test_all_stages_exits_landings_and_enclaves_are_covered() -> None:
@@ -239,7 +295,7 @@ def test_industries_fit_the_enclave() -> None:
 
 
 @pytest.mark.parametrize("today", [TODAY, date(2025, 1, 1), date(2026, 2, 28), date(2030, 6, 30)])
-@pytest.mark.parametrize("seed", [20261123, 7])
+@pytest.mark.parametrize("seed", [20261115, 7])
 def test_histories_obey_the_guards(today: date, seed: int) -> None:
     plan = build_synthetic(today, seed=seed)
     for project in plan.projects:
@@ -367,8 +423,20 @@ def test_the_demonstration_operator_stands_only_where_none_is_stated() -> None:
 
 @pytest.mark.parametrize("months", [24, 36])
 def test_landing_rates_are_neither_empty_nor_full(months: int) -> None:
+    landed, cohort = landed_of(SYNTHETIC.projects, months)
+    assert cohort >= 20
+    assert 0.2 < landed / cohort < 0.9
+
+
+@pytest.mark.parametrize("home_unit", sorted({project.home_unit_key for project in SYNTHETIC.projects}))
+def test_each_home_unit_has_landed_some_and_not_all(home_unit: str) -> None:
+    landed, cohort = landed_of([item for item in SYNTHETIC.projects if item.home_unit_key == home_unit], 24)
+    assert 0 < landed < cohort
+
+
+def landed_of(projects: Iterable[SyntheticProject], months: int) -> tuple[int, int]:
     cohort = landed = 0
-    for project in SYNTHETIC.projects:
+    for project in projects:
         admitted = day_of(project, "admitted")
         if admitted is None or (TODAY - admitted).days < months * 30.44:
             continue
@@ -377,8 +445,7 @@ def test_landing_rates_are_neither_empty_nor_full(months: int) -> None:
             s.on for s in project.steps if isinstance(s, LandingMoved) and s.to_state == "registered"
         ]
         landed += bool(registered) and (registered[0] - admitted).days <= months * 30.44
-    assert cohort >= 20
-    assert 0.2 < landed / cohort < 0.9
+    return landed, cohort
 
 
 def day_of(project: SyntheticProject, stage: str) -> date | None:

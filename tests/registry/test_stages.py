@@ -1,8 +1,14 @@
 """Stages through HTTP: the whole walk, its refusals, its ends, and what is forced."""
 
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
 import httpx2
 import pytest
 
+from shared import clock
 from tests.registry.project_walk import (
     FEASIBLE,
     LADDER,
@@ -15,6 +21,7 @@ from tests.registry.project_walk import (
     review,
     sign_commitments,
     step,
+    take_up_residency,
     turn_both_keys,
     walk_to,
 )
@@ -54,8 +61,8 @@ async def test_a_project_walks_from_lead_to_completed_and_every_unmet_guard_stop
     assert project["reserve_score"] == 0.81
     assert project["admitted_at"] is not None
     log = (await world.home_unit.get(f"/v1/projects/{project_id}/transitions")).json()["items"]
-    assert [entry["to_state"] for entry in log] == list(LADDER[1:])
-    assert log[1]["details"]["recommendation"]["reasons"][0]["zh"] == "产业相符"
+    assert [(entry["from_state"], entry["to_state"]) for entry in log] == [*pairwise((None, *LADDER))]
+    assert log[2]["details"]["recommendation"]["reasons"][0]["zh"] == "产业相符"
     events = await world.events("project.stage_changed")
     assert [event["data"]["object"]["stage"] for event in events] == list(LADDER[1:])
     assert [event["data"]["previous"]["stage"] for event in events] == list(LADDER[:-1])
@@ -81,10 +88,10 @@ async def test_admission_takes_the_space_and_nobody_turns_both_keys(world: World
     assert refusal(await network_operator.post(path, json={})) == (403, "not_a_key_holder")
     without_scope = world.registry.as_org(world.operator_id, "registry:stages:write")
     assert refusal(await without_scope.post(path, json={})) == (403, "insufficient_scope")
+    await apply_for_space(world, project["id"])
     approval = await make(world.operator, path, {"note": "同意"})
     assert (approval["role"], approval["organisation_id"]) == ("operator", world.operator_id)
     assert refusal(await world.operator.post(path, json={})) == (409, "already_approved")
-    await apply_for_space(world, project["id"])
     await sign_commitments(world, project["id"])
     assert failed_guards(await post_step(world, project["id"], "admitted")) == {"home_unit_approved"}
     assert (await make(world.home_unit, path, {}))["role"] == "home_unit"
@@ -96,6 +103,7 @@ async def test_admission_takes_the_space_and_nobody_turns_both_keys(world: World
 
 async def test_a_new_operator_has_to_turn_its_own_key(world: World) -> None:
     project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"])
     await turn_both_keys(world, project["id"])
     other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "另一运营商"})
     version = (await world.read_project(project["id"]))["version"]
@@ -104,10 +112,9 @@ async def test_a_new_operator_has_to_turn_its_own_key(world: World) -> None:
         json={"operator_id": other["id"]},
         headers={"if-match": f'"{version}"'},
     )
-    await apply_for_space(world, project["id"])
     await sign_commitments(world, project["id"])
     refused = await post_step(world, project["id"], "admitted", client=world.home_unit)
-    assert failed_guards(refused) == {"operator_approved"}
+    assert failed_guards(refused) == {"operator_approved", "agreement_with_commitments"}
 
 
 async def test_space_taken_by_another_project_stops_an_admission(world: World) -> None:
@@ -122,6 +129,96 @@ async def test_space_taken_by_another_project_stops_an_admission(world: World) -
     assert refused.json()["errors"][0]["params"]["failures"]
     await step(world, first["id"], "withdrawn", reason="团队退出")
     await step(world, second["id"], "admitted")
+
+
+async def test_a_role_in_a_network_lifts_no_capacity(world: World) -> None:
+    project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"], seats=101)
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    body = {"name": "云网络", "operator_id": world.operator_id}
+    network = await make(world.operator, "/v1/networks", body)
+    joining = {"enclave_id": world.enclave_id, "role": "cloud"}
+    await make(world.operator, f"/v1/networks/{network['id']}:add-member", joining, network["version"])
+    assert failed_guards(await post_step(world, project["id"], "admitted")) == {"space_free"}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"valid_to": "2026-01-31"}, {"valid_from": "2090-01-01"}, {"signed_on": None}, {"with": "park"}],
+)
+async def test_an_agreement_binds_on_the_day_and_between_those_who_admit(
+    world: World, terms: dict[str, Any]
+) -> None:
+    project = await walk_to(world, "reserve")
+    await apply_for_space(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    others = {"party_ids": [world.operator_id, world.park_id]}
+    await sign_commitments(world, project["id"], **(others if "with" in terms else terms))
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"agreement_with_commitments"}
+    await sign_commitments(world, project["id"], valid_from="2026-01-01", valid_to="2090-01-01")
+    await step(world, project["id"], "admitted")
+
+
+async def test_a_term_that_is_over_is_admitted_to_only_by_a_history_entered_late(world: World) -> None:
+    project = await world.create_project(effective_at="2026-01-01T01:00:00Z")
+    await step(world, project["id"], "screening", effective_at="2026-01-02T01:00:00Z")
+    await prepare(world, project["id"], "reserve")
+    await step(world, project["id"], "reserve", effective_at="2026-01-03T01:00:00Z")
+    await apply_for_space(world, project["id"], starts_on="2026-01-05", ends_on="2026-03-05")
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"space_free"}
+    assert refused.json()["errors"][0]["params"]["failures"] == ["term_over"]
+    await step(world, project["id"], "admitted", effective_at="2026-03-05T01:00:00Z")
+
+
+async def test_a_stay_in_another_enclave_begins_no_incubation(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    body = {"name": "云飞地", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+    cloud = await make(world.admin, "/v1/enclaves", {**body, "carrier_type": "cloud"})
+    stay = await apply_for_space(world, project["id"], enclave_id=cloud["id"])
+    await make(world.operator, f"/v1/residencies/{stay['id']}/transitions", {"to": "virtual"}, version=1)
+    assert failed_guards(await post_step(world, project["id"], "incubation")) == {"residency_taken_up"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seats": 5},
+        {"area_m2": 30},
+        {"ends_on": "2029-12-31"},
+        {"enclave_id": ""},
+    ],
+)
+async def test_keys_count_for_what_they_were_turned_for(world: World, change: dict[str, Any]) -> None:
+    project = await walk_to(world, "reserve")
+    stay = await apply_for_space(world, project["id"])
+    await sign_commitments(world, project["id"])
+    await turn_both_keys(world, project["id"])
+    path = f"/v1/projects/{project['id']}"
+    [given, _] = (await world.operator.get(f"{path}/approvals")).json()["items"]
+    terms = {name: stay[name] for name in ("enclave_id", "seats", "area_m2", "starts_on", "ends_on")}
+    assert given["approved"] == terms
+    if "enclave_id" in change:
+        body = {"name": "另一处", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+        elsewhere = await make(world.admin, "/v1/enclaves", {**body, "seat_capacity": 9})
+        moved = {"enclave_id": elsewhere["id"]}
+        match = {"if-match": f'"{project["version"]}"'}
+        assert (await world.operator.patch(path, json=moved, headers=match)).status_code == 200
+        await apply_for_space(world, project["id"])
+    else:
+        url = f"/v1/residencies/{stay['id']}"
+        changed = await world.operator.patch(url, json=change, headers={"if-match": '"1"'})
+        assert changed.status_code == 200
+    refused = await post_step(world, project["id"], "admitted")
+    assert failed_guards(refused) == {"operator_approved", "home_unit_approved"}
+    assert refused.json()["errors"][0]["params"] == {"outdated": True}
+    await turn_both_keys(world, project["id"])
+    await step(world, project["id"], "admitted")
+    assert len(await world.events("approval.voided")) == 2
 
 
 @pytest.mark.parametrize(
@@ -237,6 +334,19 @@ async def test_any_active_project_may_end_with_a_reason(world: World, stage: str
     assert failed_guards(forced) == {"edge_exists"}
 
 
+async def test_an_exit_takes_effect_after_the_last_step_of_the_stay_it_ends(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    before = clock.to_rfc3339(clock.now() + timedelta(milliseconds=1))
+    await asyncio.sleep(0.01)
+    await take_up_residency(world, project["id"])
+    body = {"reason": "团队解散", "effective_at": before}
+    assert failed_guards(await post_step(world, project["id"], "failed", **body)) == {"effective_in_order"}
+    await step(world, project["id"], "failed", reason="团队解散")
+    timeline = (await world.operator.get(f"/v1/projects/{project['id']}/timeline")).json()["items"]
+    stays = [entry["what"] for entry in timeline if entry["kind"] == "residency"]
+    assert stays == ["approved", "resident", "left"]
+
+
 async def test_forcing_needs_its_permission_and_a_reason_and_is_logged(world: World) -> None:
     project = await walk_to(world, "screening")
     plain = world.registry.as_org(world.operator_id, "registry:stages:write")
@@ -266,11 +376,33 @@ async def test_a_step_back_makes_the_approvals_void(world: World) -> None:
     assert len(voided) == 2
 
 
+async def test_a_step_back_from_admission_takes_the_space_back(world: World) -> None:
+    project = await walk_to(world, "admitted")
+    await step(world, project["id"], "reserve", force=True, reason="材料有误")
+    path = f"/v1/projects/{project['id']}/residencies"
+    [stay] = (await world.operator.get(path)).json()["items"]
+    assert stay["state"] == "applied"
+    event = (await world.events("residency.state_changed"))[-1]
+    assert (event["data"]["object"]["state"], event["data"]["previous"]) == ("applied", {"state": "approved"})
+    occupancy = f"/v1/enclaves/{world.enclave_id}/occupancy?from=2027-01-01&to=2027-01-01"
+    assert (await world.home_unit.get(occupancy)).json()["seat_days"] == 0
+    await turn_both_keys(world, project["id"])
+    await step(world, project["id"], "admitted")
+    await take_up_residency(world, project["id"])
+    await step(world, project["id"], "reserve", force=True, reason="材料有误")
+    assert [stay["state"] for stay in (await world.operator.get(path)).json()["items"]] == ["left"]
+    log = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"]
+    assert log[-1]["details"]["taken_back"] == [stay["id"]]
+
+
 async def test_a_late_fact_keeps_both_times(world: World) -> None:
-    project = await world.create_project()
+    project = await world.create_project(effective_at="2026-01-02T01:00:00Z")
+    before = await post_step(world, project["id"], "screening", effective_at="2026-01-01T01:00:00Z")
+    assert failed_guards(before) == {"effective_in_order"}
     moved = await step(world, project["id"], "screening", effective_at="2026-02-03T01:00:00Z")
     assert moved["stage"] == "screening"
-    entry = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"][0]
+    found, entry = (await world.operator.get(f"/v1/projects/{project['id']}/transitions")).json()["items"]
+    assert (found["to_state"], found["effective_at"]) == ("lead", "2026-01-02T01:00:00.000Z")
     assert entry["effective_at"] == "2026-02-03T01:00:00.000Z"
     assert entry["recorded_at"] > "2026-11"
     [event] = await world.events("project.stage_changed")
@@ -282,6 +414,8 @@ async def test_a_late_fact_keeps_both_times(world: World) -> None:
     assert failed_guards(await post_step(world, project["id"], "reserve", **by_force)) == {
         "effective_in_order"
     }
+    timeline = (await world.home_unit.get(f"/v1/projects/{project['id']}/timeline")).json()["items"]
+    assert [entry["what"] for entry in timeline] == ["lead", "screening"]
     future = await post_step(world, project["id"], "reserve", effective_at="2999-01-03T01:00:00Z")
     assert refusal(future) == (409, "effective_in_future")
 

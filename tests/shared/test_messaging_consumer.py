@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
+from structlog.testing import CapturingLogger
 
 from shared.db.engine import Database, WriteSession
 from shared.errors import Conflict, CursorExpired, Unavailable
@@ -22,6 +23,7 @@ from shared.messaging.consumer import Apply, FeedConsumer, Lag, lag
 from shared.messaging.failures import is_permanent
 from shared.messaging.received import Event, FetchedPage, HttpFeedSource, LocalFeedSource
 from shared.messaging.sequencer import start_new_epoch
+from shared.web.token_source import TokenRefused
 from tests.shared.messaging_world import (
     OTHER,
     World,
@@ -515,3 +517,25 @@ async def test_a_consumer_sees_what_its_credential_may_see(world: World) -> None
     await consume(world.consumer(LocalFeedSource(world.feed, member_of("org_a"))))
     assert [sequence for sequence, _, _ in await world.effects()] == [1, 3]
     assert (await lag_of(world)).as_of is not None
+
+
+async def test_a_feed_that_cannot_be_read_is_one_line_and_no_traceback(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused:
+        async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
+            stop.set()
+            raise TokenRefused("Registry refuses the client id cli_matching or its secret.")
+
+    stop = asyncio.Event()
+    consumer = FeedConsumer("refused", world.database, tables, Refused(), no_effect, no_effect)
+    log = CapturingLogger()
+    monkeypatch.setattr(consumer_module, "_log", log)
+    await consumer.run(stop)
+    [line] = log.calls
+    assert (line.method_name, line.args) == ("warning", ("feed_unavailable",))
+    assert line.kwargs["reason"] == "Registry refuses the client id cli_matching or its secret."
+
+
+async def no_effect(*_: Any) -> None:
+    pass

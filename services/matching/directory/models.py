@@ -46,22 +46,13 @@ projects = Table(
     Column("strategic_fields", JsonDocument, nullable=False),
     Column("needs", JsonDocument, nullable=False),
     Column("host_adcode", String(6), nullable=True),
+    Column("host_place", JsonDocument, nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Index("ix_projects_revision", "revision"),
     Index("ix_projects_enclave_id", "enclave_id"),
-    Index("ix_projects_host_adcode", "host_adcode"),
-)
-
-places = Table(
-    "places",
-    metadata,
-    Column("adcode", String(6), primary_key=True),
-    Column("place", JsonDocument, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Index("ix_places_revision", "revision"),
 )
 
 clients = Table(

@@ -21,7 +21,11 @@ class HomeUnit:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project on file, with what its enclave adds and who may see it."""
+    """A project on file, with what its enclave adds and who may see it.
+
+    ``host_place`` is the place the project stated, known or not, and that of its enclave only where it stated
+    none.
+    """
 
     id: str
     version: int

@@ -13,7 +13,6 @@ from services.matching.directory.models import (
     directory_state,
     enclaves,
     home_units,
-    places,
     projects,
 )
 from shared.db.engine import ReadSession, Row, WriteSession
@@ -65,12 +64,6 @@ async def put_newer(tx: WriteSession, table: Table, values: dict[str, Any]) -> b
     return await tx.execute(_put_newer(tx.dialect, table), values) > 0
 
 
-async def put_place(tx: WriteSession, adcode: str, place: Any, revision: int) -> None:
-    """Note where a division lies; the first word stands."""
-    values = {"adcode": adcode, "place": place, "revision": revision}
-    await tx.execute(_put_once(tx.dialect, places), values)
-
-
 async def add_parties(tx: WriteSession, record_id: str, organisation_ids: Iterable[str]) -> None:
     """Let organisations see a record that none has seen yet."""
     rows = [{"record_id": record_id, "organisation_id": party} for party in sorted(set(organisation_ids))]
@@ -89,15 +82,12 @@ async def home_units_since(session: ReadSession, revision: int) -> Sequence[Row]
 
 
 def _changed_projects(revision: int) -> Any:
-    """Ids of projects that read differently since a revision, themselves or through enclave or place."""
+    """Ids of projects that read differently since a revision, themselves or through their enclave."""
     own = select(projects.c.id).where(projects.c.revision > revision)
     if revision <= 0:
         return own
     by_enclave = select(projects.c.id).join(enclaves, enclaves.c.id == projects.c.enclave_id)
-    by_place = select(projects.c.id).join(places, places.c.adcode == projects.c.host_adcode)
-    return union(
-        own, by_enclave.where(enclaves.c.revision > revision), by_place.where(places.c.revision > revision)
-    )
+    return union(own, by_enclave.where(enclaves.c.revision > revision))
 
 
 async def projects_since(session: ReadSession, revision: int, after_id: str) -> Sequence[Row]:
@@ -107,10 +97,8 @@ async def projects_since(session: ReadSession, revision: int, after_id: str) -> 
             projects,
             enclaves.c.home_unit_id.label("enclave_home_unit_id"),
             enclaves.c.host_place.label("enclave_place"),
-            places.c.place.label("own_place"),
         )
         .outerjoin(enclaves, enclaves.c.id == projects.c.enclave_id)
-        .outerjoin(places, places.c.adcode == projects.c.host_adcode)
         .where(projects.c.id > after_id, projects.c.id.in_(_changed_projects(revision)))
         .order_by(projects.c.id)
         .limit(CHUNK)
@@ -133,7 +121,7 @@ async def revoked_clients(session: ReadSession) -> Sequence[Row]:
 async def clear(tx: WriteSession) -> None:
     """Forget everything the feed has told."""
     await tx.execute(delete(parties).where(parties.c.record_id.in_(select(projects.c.id))))
-    for table in (home_units, enclaves, projects, places):
+    for table in (home_units, enclaves, projects):
         await tx.execute(delete(table))
     # A revoked client stays revoked until the feed has told of it again.
     await tx.execute(clients.update().values(version=0))

@@ -107,10 +107,9 @@ async def revoked_clients(session: ReadSession) -> frozenset[str]:
 
 
 async def _take_organisation(tx: WriteSession, record: Mapping[str, Any]) -> None:
-    revision = await touch(tx)
-    await _note_place(tx, record["place"], revision)
     if record["kind"] != "home_unit":
         return
+    revision = await touch(tx)
     values = {
         "id": record["id"],
         "name": record["name"],
@@ -124,7 +123,6 @@ async def _take_organisation(tx: WriteSession, record: Mapping[str, Any]) -> Non
 
 async def _take_enclave(tx: WriteSession, record: Mapping[str, Any]) -> None:
     revision = await touch(tx)
-    await _note_place(tx, record["host_place"], revision)
     values = {
         "id": record["id"],
         "home_unit_id": record["home_unit_id"],
@@ -139,6 +137,7 @@ async def _take_project(tx: WriteSession, record: Mapping[str, Any]) -> None:
     values = {
         **{name: record[name] for name in _OF_PROJECT},
         "summary": record["summary"] or "",
+        "host_place": record.get("host_place"),
         "synthetic": record["synthetic"],
         **_stamps(record, revision),
     }
@@ -168,11 +167,6 @@ class _Revocation:
         self._call(self._client_id, self._revoked)
 
 
-async def _note_place(tx: WriteSession, place: Mapping[str, Any] | None, revision: int) -> None:
-    if place is not None:
-        await repository.put_place(tx, place["adcode"], place, revision)
-
-
 def _stamps(record: Mapping[str, Any], revision: int) -> dict[str, Any]:
     updated_at = datetime.fromisoformat(record["updated_at"])
     return {"version": record["version"], "updated_at": updated_at, "revision": revision}
@@ -183,7 +177,7 @@ def _home_unit(row: Row) -> HomeUnit:
 
 
 def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
-    own = row["own_place"]
+    stated = row["host_adcode"] is not None
     return Project(
         id=row["id"],
         version=row["version"],
@@ -193,8 +187,8 @@ def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
         industry_codes=tuple(row["industry_codes"]),
         strategic_fields=tuple(row["strategic_fields"]),
         needs=row["needs"],
-        host_place=own or row["enclave_place"],
-        host_place_from=row["id"] if own or row["enclave_id"] is None else row["enclave_id"],
+        host_place=row["host_place"] if stated else row["enclave_place"],
+        host_place_from=row["id"] if stated or row["enclave_id"] is None else row["enclave_id"],
         enclave_home_unit_id=row["enclave_home_unit_id"],
         updated_at=row["updated_at"],
         party_ids=frozenset(seen_by.get(row["id"], ())),

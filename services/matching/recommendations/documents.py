@@ -12,6 +12,7 @@ from typing import Any
 from services.matching.recommendations import labels
 from services.matching.recommendations.criteria import FULL, SCORE_SCALE
 from services.matching.recommendations.explanation import CriterionExplanation
+from services.matching.recommendations.facts import UNRECORDED_GATES
 from services.matching.recommendations.features import Source
 from services.matching.recommendations.gates import GATES
 from services.matching.recommendations.ranking import OpenCandidate, Ranked, Recommendations, Refusal
@@ -22,6 +23,8 @@ _HUNDREDTH = SCORE_SCALE // 100
 Document = dict[str, Any]
 
 _PASSED = labels.Label("通过", "Passed")
+_UNLIMITED = labels.Label("未填报上限，不作限制", "No limit stated")
+_NOT_RECORDED = labels.Label("尚无登记，未作核查", "Not recorded yet, so not checked")
 _UNKNOWN = labels.Label("信息不足，尚不能判定", "Not known yet")
 _REDACTED = labels.Label("属飞出地内部数据，不对外披露", "the home unit's own figure, not disclosed")
 
@@ -54,7 +57,7 @@ def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians:
         "score": _score(item.score, outsider),
         "points": None if outsider else item.score,
         "redacted": outsider,
-        "gates": _all_passed(wording) if explained else [],
+        "gates": _all_passed(wording, item.unlimited) if explained else [],
         "criteria": [_criterion(entry, wording, outsider, sees_medians) for entry in item.explanation]
         if explained
         else [],
@@ -93,6 +96,7 @@ def summary(result: Recommendations, wording: Wording) -> Document:
                 "unknown_count": counts.unknown_by_gate[gate],
             }
             for gate in GATES
+            if gate not in UNRECORDED_GATES
         ],
         "questions": [
             {
@@ -109,8 +113,13 @@ def summary(result: Recommendations, wording: Wording) -> Document:
 
 
 @cache
-def _all_passed(wording: Wording) -> list[Document]:
-    return [_gate(gate, "pass", _PASSED, wording) for gate in GATES]
+def _all_passed(wording: Wording, unlimited: tuple[str, ...]) -> list[Document]:
+    return [
+        _gate(gate, "not_recorded", _NOT_RECORDED, wording)
+        if gate in UNRECORDED_GATES
+        else _gate(gate, "pass", _UNLIMITED if gate in unlimited else _PASSED, wording)
+        for gate in GATES
+    ]
 
 
 @cache

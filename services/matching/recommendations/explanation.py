@@ -99,16 +99,14 @@ def _sign(value: int, median: int | None) -> int | None:
 def _industry(pair: Pair, median: Medians) -> Fact | None:
     if not pair.home.nodes or not pair.project.keys:
         return None
-    level = labels.LEVELS[pair.industry]
     node = industries.best_node(pair.project.keys, pair.home.nodes)
-    via = "" if node is None else f" {node}"
+    words = labels.NO_SHARED_INDUSTRY if node is None else labels.shared_industry(node)
     return (
         pair.industry / FULL,
         "similarity",
         None if median.industry is None else median.industry / FULL,
         _sign(pair.industry, median.industry),
-        f"项目与主导产业{level.zh}{via}",
-        f"Project and leading industries share {level.en}{via}",
+        *words,
     )
 
 
@@ -219,7 +217,7 @@ def _talent(pair: Pair, median: Medians) -> Fact | None:
         "persons",
         median.talent_count,
         sign,
-        f"在册人才 {count:,} 人",
+        f"持证人才 {count:,} 人",
         f"{count:,} certified talents",
     )
 
@@ -247,27 +245,39 @@ _FACTS: tuple[Callable[[Pair, Medians], Fact | None], ...] = (
     _talent,
     _own_enclave,
 )
-_ENTRIES = tuple(
-    (name, *labels.CRITERIA[name], fact_of) for name, fact_of in zip(CRITERIA, _FACTS, strict=True)
-)
 _NO_COMPARISON = (None, "。", ".")
-_COMPARED = {
-    sign: (word, f"，{labels.COMPARISONS[word].zh}。", f", {labels.COMPARISONS[word].en}.")
-    for sign, word in ((1, "better"), (0, "equal"), (-1, "worse"))
-}
-_UNKNOWN: Fact = (None, "", None, None, *labels.UNKNOWN)
+_WORDS = {1: "better", 0: "equal", -1: "worse"}
+
+
+def _compared(criterion: str) -> dict[int | None, tuple[str | None, str, str]]:
+    """By sign: the word of the contract, and the ends of the sentence."""
+    said = labels.COMPARISONS.get(criterion, labels.COMPARISON)._asdict()
+    ends: dict[int | None, tuple[str | None, str, str]] = {None: _NO_COMPARISON}
+    for sign, word in _WORDS.items():
+        ends[sign] = (word, f"，{said[word].zh}。", f", {said[word].en}.")
+    return ends
+
+
+def _not_known(criterion: str) -> Fact:
+    return (None, "", None, None, *labels.UNSTATED.get(criterion, labels.UNKNOWN))
+
+
+_ENTRIES = tuple(
+    (name, *labels.CRITERIA[name], fact_of, _compared(name), _not_known(name))
+    for name, fact_of in zip(CRITERIA, _FACTS, strict=True)
+)
 
 
 def explain(
     pair: Pair, median: Medians, scores: Sequence[int], project_sources: Sources
 ) -> tuple[CriterionExplanation, ...]:
     home, entries = pair.home, []
-    for (name, label_zh, label_en, fact_of), score, weight, of_home, of_project in zip(
+    for (name, label_zh, label_en, fact_of, compared, not_known), score, weight, of_home, of_project in zip(
         _ENTRIES, scores, home.weights, home.sources, project_sources, strict=True
     ):
         fact = fact_of(pair, median)
-        value, unit, middle, sign, zh, en = fact or _UNKNOWN
-        word, end_zh, end_en = _NO_COMPARISON if sign is None else _COMPARED[sign]
+        value, unit, middle, sign, zh, en = fact or not_known
+        word, end_zh, end_en = compared[sign]
         entries.append(
             CriterionExplanation(
                 name,

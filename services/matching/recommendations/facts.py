@@ -17,6 +17,9 @@ from services.matching.recommendations.features import (
 from shared.clock import civil_date
 
 CLOSED_STAGES = frozenset({"completed", "rejected", "withdrawn", "failed", "landed_elsewhere", "terminated"})
+UNRECORDED_GATES = frozenset({"legal_lock"})
+"""Gates on a fact that registry does not record yet: nobody is refused by them, and nobody passes them."""
+
 _PLACE_OF_HOME = ("lon", "lat", "cluster_ids")
 _PLACE_OF_HOST = ("host_lon", "host_lat", "host_cluster_ids")
 

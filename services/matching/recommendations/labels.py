@@ -33,7 +33,7 @@ FAILURES = {
     "stage": Label(
         "项目所处阶段不在飞出地接受范围内", "The home unit does not accept projects at this stage"
     ),
-    "plant_class": Label("飞出地没有所需类别的厂房", "The home unit has no plant of the class needed"),
+    "plant_class": Label("没有所需类别", "The home unit has no plant of the class needed"),
     "policy": Label(
         "项目产业不在政策支持领域内", "The project's industries are outside the supported fields"
     ),
@@ -42,7 +42,7 @@ FAILURES = {
     "legal_lock": Label(
         "项目因股权约定只能落地其他飞出地", "An equity agreement binds the project to another home unit"
     ),
-    "max_distance": Label("距离超过团队接受的最远距离", "The distance exceeds the farthest the team accepts"),
+    "max_distance": Label("超出团队可接受的最远距离", "The distance exceeds the farthest the team accepts"),
 }
 QUESTIONS = {
     "accepted_stages": Label("贵地接受哪些阶段的项目？", "Which stages do you accept?"),
@@ -64,16 +64,73 @@ QUESTIONS = {
     "space_m2": Label("项目需要多少面积（平方米）？", "How much space does the project need (m²)?"),
     "host_place": Label("项目现在所在的飞入地在哪里？", "Where in the host city is the project now?"),
 }
-LEVELS = {
-    1_000_000: Label("同一小类", "the same class"),
-    850_000: Label("同一中类", "the same group"),
-    600_000: Label("同一大类或战略性新兴产业领域", "the same division or strategic field"),
-    250_000: Label("同一门类", "the same section"),
-    0: Label("没有共同门类", "no common section"),
+STRATEGIC_FIELDS = {
+    "new_generation_it": Label("新一代信息技术", "New-generation information technology"),
+    "high_end_equipment": Label("高端装备制造", "High-end equipment manufacturing"),
+    "new_materials": Label("新材料", "New materials"),
+    "biotechnology": Label("生物", "Biotechnology"),
+    "new_energy_vehicles": Label("新能源汽车", "New energy vehicles"),
+    "new_energy": Label("新能源", "New energy"),
+    "energy_saving_and_environment": Label("节能环保", "Energy saving and environmental protection"),
+    "digital_creative": Label("数字创意", "Digital creative industries"),
+    "related_services": Label("相关服务", "Related services"),
 }
+"""The fields of 战略性新兴产业分类 (2018), as registry names them."""
+
+_LEVELS = {
+    1: Label("门类", "section"),
+    2: Label("大类", "division"),
+    3: Label("中类", "group"),
+    4: Label("小类", "class"),
+}
+NO_SHARED_INDUSTRY = Label(
+    "项目与主导产业没有共同门类", "Project and leading industries have no section in common"
+)
+
+
+def shared_industry(node: str) -> Label:
+    """Say which node of the industry tree, or which strategic field, both sides are in."""
+    if node.isascii() and (node.isdigit() or len(node) == 1):
+        zh, en = _LEVELS[len(node)]
+        return Label(
+            f"项目与主导产业同属{zh} {node}", f"Project and leading industries are in one {en}, {node}"
+        )
+    field = STRATEGIC_FIELDS.get(node, Label(node, node))
+    return Label(
+        f"项目与主导产业同属战略性新兴产业「{field.zh}」",
+        f"Project and leading industries are in one strategic field, {field.en}",
+    )
+
+
+class Comparison(NamedTuple):
+    """What a criterion says of better, equal and worse than the median city."""
+
+    better: Label
+    equal: Label
+    worse: Label
+
+
+COMPARISON = Comparison(
+    Label("优于中位水平", "better than the median city"),
+    Label("与中位水平持平", "level with the median city"),
+    Label("低于中位水平", "behind the median city"),
+)
 COMPARISONS = {
-    "better": Label("优于中位城市", "better than the median city"),
-    "equal": Label("与中位城市持平", "level with the median city"),
-    "worse": Label("不及中位城市", "behind the median city"),
+    "distance": Comparison(
+        Label("近于中位水平", "nearer than the median city"),
+        COMPARISON.equal,
+        Label("远于中位水平", "farther than the median city"),
+    ),
+    "city_cluster": Comparison(
+        Label("而半数以上飞出地不在同一城市群", "which at least half of the home units are not"),
+        Label("半数以上飞出地亦然", "as are at least half of the home units"),
+        Label(
+            "而半数以上飞出地与其同属一个城市群", "while at least half of the home units are in one with it"
+        ),
+    ),
 }
+"""Where lower is better, or where there is no more or less."""
+
 UNKNOWN = Label("数据未知，暂计零分", "not known, counted as zero for now")
+UNSTATED = {"team_preference": Label("团队未填报意愿", "the team stated no wish")}
+"""What is nobody's to find out: it was not stated."""

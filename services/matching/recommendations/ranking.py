@@ -38,6 +38,8 @@ class Ranked(NamedTuple):
     candidate_name: str
     score: int
     explanation: tuple[CriterionExplanation, ...]
+    unlimited: tuple[str, ...]
+    """Gates that hold because no limit was stated."""
 
 
 class OpenCandidate(NamedTuple):
@@ -116,8 +118,9 @@ def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: in
         _explain_row(row, homes[row], compiled, pair, middle, column, sources)
         for row, column in zip(best, columns, strict=True)
     ]
+    unlimited = _unlimited(project)
     ranked = tuple(
-        Ranked(rank, ids[row], homes[row].features.name, sum([e.points for e in entries]), entries)
+        Ranked(rank, ids[row], homes[row].features.name, sum([e.points for e in entries]), entries, unlimited)
         for rank, (row, entries) in enumerate(zip(best, explained, strict=True), 1)
     )
     undecided = _top(result.total, verdict == UNKNOWN, ids, limit)
@@ -155,8 +158,10 @@ def recommend_projects(
     verdict = result.outcomes.max(axis=0)
     ranked = []
     for rank, row in enumerate(_top(result.total, verdict == PASS, ids, limit), 1):
-        entries = explain_pair(snapshot, projects[row].features, home_unit_id)
-        ranked.append(Ranked(rank, ids[row], projects[row].features.title, int(result.total[row]), entries))
+        features = projects[row].features
+        entries = explain_pair(snapshot, features, home_unit_id)
+        score, unlimited = int(result.total[row]), _unlimited(features)
+        ranked.append(Ranked(rank, ids[row], features.title, score, entries, unlimited))
     collector, candidates = Collector(), []
     for row in _top(result.total, verdict == UNKNOWN, ids, limit):
         unknown = _unknown(result.outcomes[:, row].tolist())
@@ -226,6 +231,10 @@ def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str
         found = above + nsmallest(limit - len(above), tied, key=lambda pair: ids[pair[1]])
     found.sort(key=lambda pair: (-pair[0], ids[pair[1]]))
     return [row for _, row in found]
+
+
+def _unlimited(project: ProjectFeatures) -> tuple[str, ...]:
+    return ("max_distance",) if project.max_distance_km is None else ()
 
 
 def _unknown(outcomes: Sequence[int]) -> tuple[str, ...]:

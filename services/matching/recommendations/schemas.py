@@ -46,7 +46,10 @@ class CriterionRead(Output):
 
 
 class GateRead(Output):
-    """A condition that must hold, and whether it does: pass, unknown or fail."""
+    """A condition that must hold, and whether it does: pass, unknown or fail.
+
+    `not_recorded`: registry does not record the fact yet, so the condition was not checked for anybody.
+    """
 
     gate: str
     outcome: str
@@ -74,7 +77,7 @@ class QuestionRead(Output):
 
 
 class RecommendedHomeUnit(Output):
-    """A home unit that passes every gate.
+    """A home unit that passes every gate that is recorded.
 
     `score` = `points` / 10⁹. To callers who are neither the home unit nor the network's administration the
     score is given in hundredths and the points not at all: with them its budget could be computed.
@@ -108,7 +111,7 @@ class RefusedHomeUnit(Output):
 
 
 class RecommendedProject(Output):
-    """A project that passes every gate of the home unit."""
+    """A project that passes every recorded gate of the home unit."""
 
     rank: int
     project_id: str

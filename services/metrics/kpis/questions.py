@@ -11,12 +11,13 @@ from shared.db.keyset import Condition, Filter, ListQuery, ListSpec, bad_paramet
 from shared.identity import Principal
 
 DIMENSIONS = {
-    "enclave_id": Filter(description="Projects of this enclave."),
+    "enclave_id": Filter(description="Projects of this enclave.", min_length=1),
     "home_unit_id": Filter(
-        description="Projects of this home unit's enclaves, or proposed to it before admission."
+        description="Projects of this home unit's enclaves, or proposed to it before admission.",
+        min_length=1,
     ),
-    "host_city_adcode": Filter(description="Projects of enclaves in this host city."),
-    "operator_id": Filter(description="Projects run by this operator."),
+    "host_city_adcode": Filter(description="Projects of enclaves in this host city.", min_length=1),
+    "operator_id": Filter(description="Projects run by this operator.", min_length=1),
     "operating_mode": Filter(choices=("self_operated", "commissioned")),
     "carrier_type": Filter(
         choices=("offshore_incubator", "offshore_innovation_centre", "workstation", "cloud")
@@ -28,7 +29,7 @@ DIMENSIONS = {
         description="Industry code of GB/T 4754: 2 to 4 digits, as a prefix.",
         schema={"type": "string", "pattern": "^[0-9]{2,4}$"},
     ),
-    "strategic_field": Filter(description="Strategic emerging industry."),
+    "strategic_field": Filter(description="Strategic emerging industry.", min_length=1),
     "cohort": Filter(
         int,
         ("eq",),
@@ -77,7 +78,21 @@ SETS = (
     "producing",
 )
 RECORDS_SPEC = ListSpec(
-    {**_SHARED, "set": Filter(str, ("eq",), SETS, "Which of the counted records. `numerator`.")}, (), "id"
+    {
+        **_SHARED,
+        "set": Filter(str, ("eq",), SETS, "Which of the counted records. `numerator`."),
+        "group_by": Filter(
+            str,
+            ("eq",),
+            GROUPINGS,
+            "Only one group of this dimension; without `group` what has no value there.",
+        ),
+        "group": Filter(
+            operators=("eq",), description="The key of the group; needs `group_by`.", min_length=1
+        ),
+    },
+    (),
+    "id",
 )
 
 INCUBATING_STAGES = STAGES[STAGES.index("incubation") : STAGES.index("pilot") + 1]
@@ -89,7 +104,10 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\
 
 @dataclass(frozen=True)
 class Question:
-    """A slice at a time with a knowledge, for a viewer. ``known_at`` None is all that is known now."""
+    """A slice at a time with a knowledge, for a viewer. ``known_at`` None is all that is known now.
+
+    ``group`` is the one group whose records are listed; None those without a value.
+    """
 
     as_of: date | datetime
     known_at: datetime | None
@@ -98,6 +116,7 @@ class Question:
     months: int = 24
     tier: str = "registered"
     group_by: str | None = None
+    group: str | None = None
 
     @property
     def instant(self) -> datetime:
@@ -157,6 +176,9 @@ def read_question(query: ListQuery, viewer: Principal) -> Question:
     slices = tuple(c for c in query.conditions if c.field in DIMENSIONS)
     for condition in slices:
         _check_slice(condition)
+    group_by, group = given.get("group_by"), given.get("group")
+    if group is not None:
+        slices += (_of_group(group_by, group),)
     return Question(
         as_of=_moment("as_of", given["as_of"]) if "as_of" in given else today(),
         known_at=_instant("known_at", given["known_at"]) if "known_at" in given else None,
@@ -164,7 +186,8 @@ def read_question(query: ListQuery, viewer: Principal) -> Question:
         viewer=viewer,
         months=given.get("months", 24),
         tier=given.get("tier", "registered"),
-        group_by=given.get("group_by"),
+        group_by=group_by,
+        group=group,
     )
 
 
@@ -180,6 +203,17 @@ def _check_slice(condition: Condition) -> None:
         raise bad_parameter("industry", "invalid_value", "must be 2 to 4 digits", "应为 2 至 4 位数字")
     if condition.field == "cohort" and not 1900 <= condition.value <= 2999:
         raise bad_parameter("cohort", "invalid_value", "must be a year", "应为年份")
+
+
+def _of_group(group_by: str | None, group: str) -> Condition:
+    """The condition by which the records of a group are found without passing over all others."""
+    if group_by is None:
+        raise bad_parameter("group", "unknown_group", "needs group_by", "须与 group_by 同用")
+    if group_by != "cohort":
+        return Condition(group_by, "eq", group)
+    if not re.fullmatch(r"[0-9]{4}", group, re.ASCII):
+        raise bad_parameter("group", "unknown_group", "must be a year", "应为年份")
+    return Condition(group_by, "eq", int(group))
 
 
 def _moment(name: str, text: str) -> date | datetime:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Subquery, func, select
 
-from services.metrics.base import messaging
+from services.metrics.base import messaging, parties
 from services.metrics.kpis import scan, shortcut
 from services.metrics.kpis.counts import Counts, Duration, Groups
 from services.metrics.kpis.questions import Question
@@ -15,6 +15,7 @@ from services.metrics.ledger.vocabulary import to_date
 from shared.db.engine import ReadSession
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
+from shared.db.visibility import visible
 from shared.messaging.consumer import Lag, lag
 
 
@@ -47,17 +48,24 @@ async def records(
 ) -> Page:
     """Return one page of the records of a set."""
     rows: Subquery = scan.members(question, kpi)
-    condition = scan.sets_of(kpi, question, rows)[set_name]
-    return await fetch_page(session, select(rows).where(condition), {"id": rows.c.id}, query, signer)
+    statement = select(rows).where(scan.sets_of(kpi, question, rows)[set_name])
+    if question.group_by is not None:
+        statement = statement.where(rows.c.key.is_not_distinct_from(question.group))
+    return await fetch_page(session, statement, {"id": rows.c.id}, query, signer)
 
 
-async def names(session: ReadSession, group_by: str, keys: Iterable[str | None]) -> Mapping[str, str]:
-    """Return the names of enclaves or organisations."""
+async def names(session: ReadSession, question: Question, keys: Iterable[str | None]) -> Mapping[str, str]:
+    """Return the names of organisations, or of the enclaves the viewer may see.
+
+    Organisations are a public directory. A project's party need not be one of its enclave.
+    """
+    group_by = question.group_by
     table: Any = enclave_versions if group_by == "enclave_id" else organisations
     identifier = table.c.enclave_id if group_by == "enclave_id" else table.c.id
     statement = select(identifier.label("id"), table.c.name)
     if group_by == "enclave_id":
-        statement = statement.where(table.c.superseded_at.is_(None))
+        seen = visible(parties, identifier, question.viewer)
+        statement = statement.where(table.c.superseded_at.is_(None), seen)
     wanted = sorted({key for key in keys if key})
     found: dict[str, str] = {}
     for start in range(0, len(wanted), 500):

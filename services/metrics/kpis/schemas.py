@@ -26,22 +26,26 @@ class Estimate(Output):
 class Figure(Output):
     """One figure. ``value`` is null with a reason when it is unknown; ``beside`` counts the other sets.
 
-    ``n`` is the number of records looked at; each count has a link to exactly the records it counted.
+    ``n`` is the number of records looked at; each count has a link to exactly the records it counted. Counts
+    are null where nothing could be counted; a 0 was counted.
     """
 
     value: Number | None
     reason: Reason | None
-    numerator: int
+    numerator: int | None
     denominator: int | None
-    n: int
+    n: int | None
     censored: int | None
     estimate: Estimate | None
-    beside: dict[str, int]
+    beside: dict[str, int | None]
     links: dict[str, str]
 
 
 class GroupFigure(Output):
-    """The figure of one value of the grouping dimension; null is what has no such value yet."""
+    """The figure of one value of the grouping dimension; null is what has no such value yet.
+
+    ``name`` is null where the caller may not see the enclave.
+    """
 
     key: str | None
     name: str | None

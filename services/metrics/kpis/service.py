@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from services.metrics.kpis import reasons, repository
@@ -48,12 +49,12 @@ async def _answer(
 ) -> KpiAnswer:
     kpi = definition.id
     unknown = _unknown(question, freshness)
-    groups: Groups = {}
+    total, rows = Counts(), None
     if unknown is None:
         groups = await repository.count(session, question, kpi)
-    total, rows = await _total(session, question, kpi, groups), None
-    if question.group_by is not None:
-        rows = await _rows(session, question, definition, groups)
+        total = await _total(session, question, kpi, groups)
+        if question.group_by is not None:
+            rows = await _rows(session, question, definition, groups)
     landing = kpi == "landing_rate"
     return KpiAnswer(
         kpi=kpi,
@@ -95,7 +96,7 @@ async def counted_records(
     if set_name not in definition.sets:
         raise bad_parameter("set", "unknown_set", "names a set this KPI does not have", "该指标没有此集合")
     bound = replace(query, conditions=(), caller=f"{query.caller} {query.fingerprint()} {kpi}")
-    if question.in_the_future:
+    if _unknown(question, await _freshness(session)) is not None:
         return [], Page([], None)
     page = await repository.records(session, question, kpi, set_name, bound, signer)
     return [_record(row) for row in page.rows], page
@@ -126,38 +127,48 @@ async def _rows(
     session: ReadSession, question: Question, definition: Definition, groups: Groups
 ) -> list[GroupFigure]:
     dimension = question.group_by or ""
-    names = await repository.names(session, dimension, groups) if dimension in _NAMED else {}
+    names = await repository.names(session, question, groups) if dimension in _NAMED else {}
     return [
         GroupFigure(
             key=key,
             name=names.get(key or ""),
-            figure=_figure(question, definition, groups[key], None, key or ""),
+            figure=_figure(question, definition, groups[key], None, _group(dimension, key)),
         )
         for key in sorted(groups, key=lambda key: (key is None, key or ""))
     ]
 
 
+def _group(dimension: str, key: str | None) -> dict[str, str]:
+    """The parameters that ask for the records of one group beside those of the slice."""
+    return {"group_by": dimension} if key is None else {"group_by": dimension, "group": key}
+
+
 def _figure(
-    question: Question, definition: Definition, counts: Counts, unknown: Reason | None, key: str | None = None
+    question: Question,
+    definition: Definition,
+    counts: Counts,
+    unknown: Reason | None,
+    group: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
-    numerator = counts.sets.get("numerator", 0)
-    denominator = counts.sets.get("denominator", 0) if definition.unit == "share" else None
     reason = unknown or _empty(question, definition, counts)
-    value: int | float | None = None
-    if reason is None:
-        value = numerator if denominator is None else numerator / denominator
+    counted = {name: None if unknown else counts.sets.get(name, 0) for name in definition.sets}
     main = ("numerator", "denominator", "censored")
     return Figure(
-        value=value,
+        value=_value(counts, definition) if reason is None else None,
         reason=reason,
-        numerator=numerator,
-        denominator=denominator,
-        n=counts.n,
-        censored=counts.sets.get("censored", 0) if "censored" in definition.sets else None,
+        numerator=counted["numerator"],
+        denominator=counted.get("denominator"),
+        n=None if unknown else counts.n,
+        censored=counted.get("censored"),
         estimate=_estimate(question, counts, unknown) if definition.id == "landing_rate" else None,
-        beside={name: counts.sets.get(name, 0) for name in definition.sets if name not in main},
-        links=_links(question, definition, key),
+        beside={name: count for name, count in counted.items() if name not in main},
+        links=_links(question, definition, group),
     )
+
+
+def _value(counts: Counts, definition: Definition) -> int | float:
+    numerator = counts.sets.get("numerator", 0)
+    return numerator / counts.sets["denominator"] if definition.unit == "share" else numerator
 
 
 def _empty(question: Question, definition: Definition, counts: Counts) -> Reason | None:
@@ -176,13 +187,9 @@ def _estimate(question: Question, counts: Counts, unknown: Reason | None) -> Est
     return Estimate(value=share, reason=reasons.nobody_admitted(question) if share is None else None)
 
 
-def _links(question: Question, definition: Definition, key: str | None) -> dict[str, str]:
-    """Link each count to its records. A group that has no value yet cannot be asked for by a slice."""
-    if key == "" and question.group_by is not None:
-        return {}
-    asked = question.parameters()
-    if key:
-        asked[question.group_by or ""] = key
+def _links(question: Question, definition: Definition, group: Mapping[str, str]) -> dict[str, str]:
+    """Link each count to its records."""
+    asked = {**question.parameters(), **group}
     if definition.id == "landing_rate":
         asked["months"] = str(question.months)
     if definition.unit == "share":

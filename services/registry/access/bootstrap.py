@@ -16,6 +16,7 @@ from services.registry.organisations.schemas import OrganisationCreate, Organisa
 from services.registry.organisations.service import create_organisation, require_organisation
 from shared.credentials import hash_secret
 from shared.db.engine import Database, WriteSession
+from shared.errors import CannotStart
 from shared.identity import SYSTEM
 from shared.ids import derived_id
 
@@ -23,7 +24,7 @@ ADMINISTRATION_ID = derived_id("org", "network administration")
 _LOCK_KEY = int.from_bytes(b"feidiacc")
 
 
-class WeakSecret(ValueError):
+class WeakSecret(CannotStart):
     """A configured secret is too short to withstand guessing."""
 
 

@@ -1,9 +1,10 @@
 """What registry's credentials are made of, put together once per application."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.registry.access.authentication import RegistryAuthenticator
-from services.registry.access.bootstrap import ensure_managed_clients, managed_clients
+from services.registry.access.bootstrap import ManagedClient, ensure_managed_clients, managed_clients
 from services.registry.access.signing import KeyRing
 from services.registry.access.tokens import TokenIssuer
 from services.registry.access.usage import Usage
@@ -21,6 +22,7 @@ class AccessParts:
 
     settings: RegistrySettings
     database: Database
+    named: Sequence[ManagedClient]
     keys: KeyRing
     issuer: TokenIssuer
     usage: Usage
@@ -29,16 +31,14 @@ class AccessParts:
     async def start(self) -> None:
         """Make sure that there is a key to sign with, and the clients the settings name."""
         await self.keys.signing_key()
-        named = managed_clients(
-            self.settings.bootstrap_client_id,
-            self.settings.bootstrap_client_secret,
-            self.settings.service_clients,
-        )
-        await ensure_managed_clients(self.database, named)
+        await ensure_managed_clients(self.database, self.named)
 
 
 def build_access(settings: RegistrySettings, database: Database) -> AccessParts:
-    """Build the parts; nothing is read or written yet."""
+    """Build the parts, or refuse the configured clients; nothing is read or written yet."""
+    named = managed_clients(
+        settings.bootstrap_client_id, settings.bootstrap_client_secret, settings.service_clients
+    )
     keys = KeyRing(
         database,
         settings.secret_key,
@@ -51,4 +51,4 @@ def build_access(settings: RegistrySettings, database: Database) -> AccessParts:
     usage = Usage(database)
     verifier = TokenVerifier(Issuer(settings.issuer, settings.audience, keys.published))
     authenticator = RegistryAuthenticator(database, verifier, usage, token_ttl_s=settings.access_token_ttl_s)
-    return AccessParts(settings, database, keys, issuer, usage, authenticator)
+    return AccessParts(settings, database, named, keys, issuer, usage, authenticator)

@@ -16,7 +16,7 @@ class AgreementSigned(Conflict):
 
     code = "agreement_signed"
     title_en = "A signed agreement is not changed; record the new one"
-    title_zh = "已签署的协议不可修改,请登记新协议"
+    title_zh = "已签署的协议不可修改，请登记新协议"
 
 
 class InvalidTerms(Conflict):

@@ -8,7 +8,7 @@ class ClaimExists(Conflict):
 
     code = "claim_exists"
     title_en = "Another claim has this external id"
-    title_zh = "外部编号已被其他数据主张使用"
+    title_zh = "外部编号已被其他数据声明使用"
 
 
 class ClaimEmpty(Conflict):
@@ -16,7 +16,7 @@ class ClaimEmpty(Conflict):
 
     code = "claim_empty"
     title_en = "A claim needs a value or a text"
-    title_zh = "数据主张须有数值或文字"
+    title_zh = "数据声明须有数值或文字"
 
 
 class UnknownSubject(Conflict):
@@ -24,7 +24,7 @@ class UnknownSubject(Conflict):
 
     code = "unknown_subject"
     title_en = "The subject of the claim does not exist"
-    title_zh = "数据主张的对象不存在"
+    title_zh = "数据声明的对象不存在"
 
 
 class ClaimWithdrawn(Conflict):
@@ -32,4 +32,4 @@ class ClaimWithdrawn(Conflict):
 
     code = "claim_withdrawn"
     title_en = "The claim is already withdrawn"
-    title_zh = "该数据主张已撤回"
+    title_zh = "该数据声明已撤回"

@@ -129,5 +129,5 @@ CLAIM_LIST = ListSpec(
     sorts=("created_at",),
 )
 
-CLAIM_CREATED = EventType("claim.created", ClaimRead, "A figure was stated", "数据主张登记")
-CLAIM_WITHDRAWN = EventType("claim.withdrawn", ClaimRead, "A stated figure was withdrawn", "数据主张撤回")
+CLAIM_CREATED = EventType("claim.created", ClaimRead, "A figure was stated", "数据声明登记")
+CLAIM_WITHDRAWN = EventType("claim.withdrawn", ClaimRead, "A stated figure was withdrawn", "数据声明撤回")

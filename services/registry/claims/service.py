@@ -155,4 +155,4 @@ async def _publish(
 
 
 def _no_such_claim() -> NotFound:
-    return NotFound("No such claim.", "没有该数据主张。")
+    return NotFound("No such claim.", "没有该数据声明。")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from shared.db.engine import WriteSession
+from shared.db.engine import Row, WriteSession
 from shared.identity import Principal
 
 
@@ -15,6 +15,8 @@ class Dependants:
 
     hold: Callable[[WriteSession, str], Awaitable[None]]
     refresh: Callable[[WriteSession, Principal, str], Awaitable[None]]
+    check: Callable[[WriteSession, Row, Row], Awaitable[None]]
+    """Raises when a locked enclave that changes from one row to the other has no room for what it let."""
 
 
 async def _hold_nothing(_tx: WriteSession, _enclave_id: str) -> None:
@@ -25,5 +27,9 @@ async def _refresh_nothing(_tx: WriteSession, _actor: Principal, _enclave_id: st
     return None
 
 
-NO_DEPENDANTS = Dependants(_hold_nothing, _refresh_nothing)
+async def _check_nothing(_tx: WriteSession, _before: Row, _after: Row) -> None:
+    return None
+
+
+NO_DEPENDANTS = Dependants(_hold_nothing, _refresh_nothing, _check_nothing)
 """For a store in which nothing stands on enclaves."""

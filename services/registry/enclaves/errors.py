@@ -51,6 +51,14 @@ class EnclaveInNetwork(Conflict):
     title_zh = "该飞地已属于某个网络"
 
 
+class EnclaveNotCloud(Conflict):
+    """The cloud enclaves of a network let no space; one with a carrier of its own is not among them."""
+
+    code = "enclave_not_cloud"
+    title_en = "The enclave is not a cloud enclave"
+    title_zh = "该飞地不是云飞地"
+
+
 class NotAMember(Conflict):
     """The enclave is not in this network."""
 

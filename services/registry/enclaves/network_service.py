@@ -7,7 +7,7 @@ from typing import Any
 from services.registry.base import messaging, parties
 from services.registry.enclaves import repository
 from services.registry.enclaves.errors import EnclaveInNetwork, NotAMember, UnknownEnclave
-from services.registry.enclaves.record import change_enclave, party_ids_of
+from services.registry.enclaves.record import change_enclave, check_role, party_ids_of
 from services.registry.enclaves.schemas import (
     NETWORK_CREATED,
     NETWORK_UPDATED,
@@ -165,6 +165,7 @@ async def _join(
         raise UnknownEnclave()
     if enclave["network_id"] is not None:
         raise EnclaveInNetwork()
+    check_role({**enclave, "network_role": role})
     await change_enclave(tx, actor, enclave, {"network_id": network_id, "network_role": role.value})
 
 

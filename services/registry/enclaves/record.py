@@ -5,7 +5,8 @@ from typing import Any
 
 from services.registry.base import messaging
 from services.registry.enclaves import repository
-from services.registry.enclaves.schemas import ENCLAVE_UPDATED, EnclaveRead
+from services.registry.enclaves.errors import EnclaveNotCloud
+from services.registry.enclaves.schemas import ENCLAVE_UPDATED, CarrierType, EnclaveRead, NetworkRole
 from services.registry.reference.service import place_of
 from shared import clock
 from shared.db.engine import WriteSession
@@ -30,6 +31,13 @@ def to_read(row: Mapping[str, Any]) -> EnclaveRead:
             "party_ids": party_ids_of(row),
         }
     )
+
+
+def check_role(row: Mapping[str, Any]) -> None:
+    """Raise when an enclave known to be no cloud would be a network's cloud enclave."""
+    physical = row["carrier_type"] not in (None, CarrierType.CLOUD)
+    if physical and row["network_role"] == NetworkRole.CLOUD:
+        raise EnclaveNotCloud()
 
 
 async def change_enclave(

@@ -10,12 +10,14 @@ from services.registry.enclaves.errors import EnclavePeriodInvalid, UnknownEncla
 from services.registry.enclaves.record import (
     PARTY_FIELDS,
     change_enclave,
+    check_role,
     party_ids_of,
     publish_enclave,
     to_read,
 )
 from services.registry.enclaves.schemas import (
     ENCLAVE_CREATED,
+    CarrierType,
     EnclaveCreate,
     EnclaveRead,
     EnclaveUpdate,
@@ -107,9 +109,10 @@ async def update_enclave(
     if not changes:
         return to_read(row)
     roles = [name for name in PARTY_FIELDS if name in changes]
-    if roles:
+    if roles or _turns_cloud(row, changes):
         _check_may_reassign(actor, row)
     after = await _derived(tx, {**row, **changes}, roles)
+    await dependants.check(tx, row, after)
     record = await change_enclave(
         tx, actor, row, {name: after[name] for name in after if after[name] != row[name]}
     )
@@ -170,6 +173,7 @@ async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict
     opened_on, closed_on = values["opened_on"], values["closed_on"]
     if opened_on is not None and closed_on is not None and closed_on < opened_on:
         raise EnclavePeriodInvalid()
+    check_role(values)
     host_place = place_of(values["host_adcode"])
     if values["host_adcode"] is not None and host_place is None:
         raise UnknownDivision()
@@ -178,11 +182,18 @@ async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict
     return values
 
 
+def _turns_cloud(row: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    """Tell whether an enclave becomes a cloud, where no admission asks for a capacity, or is one no more."""
+    after = {**row, **changes}["carrier_type"]
+    return bool((row["carrier_type"] == CarrierType.CLOUD) != (after == CarrierType.CLOUD))
+
+
 def _check_may_reassign(actor: Principal, row: Mapping[str, Any]) -> None:
     """An operator who could name another home unit would hold both keys of an admission."""
     if not actor.sees_network and actor.organisation_id != row["home_unit_id"]:
         raise InsufficientScope(
-            "Only the home unit may change who the parties are.", "仅飞出地主体可以变更参与方。"
+            "Only the home unit may change who the parties are, or whether this is a cloud enclave.",
+            "仅飞出地主体可以变更参与方或云飞地属性。",
         )
 
 

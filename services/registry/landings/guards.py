@@ -94,7 +94,7 @@ def compliance_warning_approved(facts: LandingFacts) -> GuardResult:
         "compliance_warning_approved",
         not is_warned(facts) or bool(facts.compliance_approver),
         "Reinvestment of 150 % or more, or a relocation clause, needs a named approver.",
-        "返投比例达到 150% 或含迁址条款时,须填写批准人。",
+        "返投比例达到 150% 或含迁址条款时，须填写批准人。",
     )
 
 

@@ -96,7 +96,7 @@ async def require_organisation(session: ReadSession, organisation_id: str, *kind
     if row is None or (kinds and row["kind"] not in kinds):
         raise UnknownOrganisation(
             f"The organisation must exist and be of kind {' or '.join(kinds) or 'any'}.",
-            "组织不存在,或其类型不能担任该角色。",
+            "组织不存在，或其类型不能担任该角色。",
         )
     return to_read(row)
 

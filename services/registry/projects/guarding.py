@@ -53,9 +53,10 @@ def require_passed(results: Iterable[GuardResult]) -> None:
     failed = failures(results)
     if failed:
         names = ", ".join(result.name for result in failed)
+        needs = "；".join(result.detail_zh.rstrip("。") for result in failed)
         raise InvalidTransition(
             f"These guards failed: {names}.",
-            f"以下条件未满足:{names}。",
+            f"以下条件未满足：{needs}。",
             errors=[
                 FieldError(result.name, result.detail_en, result.detail_zh, params=dict(result.params))
                 for result in failed

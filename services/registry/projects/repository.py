@@ -120,7 +120,7 @@ async def change_place(tx: WriteSession, place_id: str, values: Mapping[str, Any
 
 async def add_transition(tx: WriteSession, values: Mapping[str, Any]) -> None:
     """Append to the log of transitions."""
-    await tx.execute(insert(transitions).values(values))
+    await hot_insert(transitions).run(tx, [values])
 
 
 async def transitions_of(

@@ -26,7 +26,7 @@ from services.registry.projects.schemas import (
     ProjectRead,
     ProjectUpdate,
 )
-from services.registry.projects.stage import BEFORE_ADMISSION, Stage
+from services.registry.projects.stage import BEFORE_ADMISSION, Stage, Track
 from services.registry.projects.transitions import log_transition as log_transition
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.service import place_of
@@ -67,6 +67,16 @@ async def create_project(
     await _check_references(tx, data.model_dump(exclude_none=True))
     values["party_ids"] = _party_ids(values, enclave)
     await repository.add(tx, values, with_ancestors(data.industry_codes))
+    await log_transition(
+        tx,
+        actor,
+        project_id=values["id"],
+        track=Track.STAGE,
+        subject_id=values["id"],
+        from_state=None,
+        to_state=Stage.LEAD,
+        effective_at=data.effective_at,
+    )
     record = to_read(values)
     await _publish(tx, actor, PROJECT_CREATED, record, effective_at=data.effective_at)
     return record

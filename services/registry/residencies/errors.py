@@ -27,6 +27,14 @@ class NoEnclave(Conflict):
     title_zh = "入驻须指明科创飞地"
 
 
+class CapacityBelowLet(Conflict):
+    """What an enclave lets in all does not fall below what it has let, from today on."""
+
+    code = "capacity_below_let"
+    title_en = "More than this is let already"
+    title_zh = "已租出的空间超过该容量"
+
+
 class SpaceNotFree(Conflict):
     """A change of a residency that its enclave has no room for."""
 

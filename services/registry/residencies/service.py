@@ -3,20 +3,24 @@
 from datetime import date, datetime
 from typing import Any
 
-from services.registry.base import messaging
 from services.registry.enclaves.service import get_enclave_row, require_enclave, require_visible_enclave
 from services.registry.evidence.service import require_evidence
 from services.registry.projects.conduct import check_takes_part, takes_part
 from services.registry.projects.errors import InvalidPeriod, InvalidTransition
-from services.registry.projects.service import lock_project, log_transition, require_visible_project
+from services.registry.projects.service import lock_project, require_visible_project
 from services.registry.projects.stage import BEFORE_ADMISSION, EXITS
-from services.registry.projects.transitions import transitions_of_subject
 from services.registry.residencies import repository
 from services.registry.residencies.errors import NoEnclave, ResidencyEnded, SpaceNotFree
 from services.registry.residencies.occupancy import by_day
+from services.registry.residencies.record import (
+    change_residency,
+    last_step_at,
+    no_such_residency,
+    publish_residency,
+    take_step,
+)
 from services.registry.residencies.schemas import (
     RESIDENCY_CREATED,
-    RESIDENCY_STATE_CHANGED,
     RESIDENCY_UPDATED,
     OccupancyDay,
     OccupancyRead,
@@ -25,19 +29,16 @@ from services.registry.residencies.schemas import (
     ResidencyTransition,
     ResidencyUpdate,
 )
-from services.registry.residencies.space import CapacityCheck, check_space, holdings, is_cloud
-from services.registry.residencies.state import ADMITTED, ResidencyState, can_step
+from services.registry.residencies.space import check_space, holdings, require_space
+from services.registry.residencies.state import ADMITTED, NOTICE, ResidencyState, can_step, no_such_step
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page
 from shared.db.visibility import Viewer
-from shared.errors import FieldError, InsufficientScope, NotFound, check_version
+from shared.errors import FieldError, InsufficientScope, check_version
 from shared.identity import Principal
 from shared.ids import new_id
-from shared.messaging.outbox import EventType, publish
-
-__all__ = ["CapacityCheck", "is_cloud"]
 
 
 async def apply_for_residency(
@@ -73,7 +74,7 @@ async def apply_for_residency(
     _check_term(values)
     await repository.add(tx, values)
     record = ResidencyRead.of(values)
-    await _publish(tx, actor, RESIDENCY_CREATED, record)
+    await publish_residency(tx, actor, RESIDENCY_CREATED, record)
     return record
 
 
@@ -81,7 +82,7 @@ async def get_residency(session: ReadSession, viewer: Viewer, residency_id: str)
     """Return one residency."""
     row = await repository.find(session, residency_id, viewer=viewer)
     if row is None:
-        raise _no_such_residency()
+        raise no_such_residency()
     return ResidencyRead.of(row)
 
 
@@ -121,7 +122,7 @@ async def update_residency(
         check = await check_space(tx, after)
         if not check.free:
             raise SpaceNotFree(errors=check.failures)
-    return await _change(tx, actor, row, changes, RESIDENCY_UPDATED)
+    return await change_residency(tx, actor, row, changes, RESIDENCY_UPDATED)
 
 
 async def move_residency(
@@ -137,20 +138,23 @@ async def move_residency(
     check_version(row["version"], expected_version)
     effective_at = data.effective_at or clock.now()
     if not can_step(row["state"], data.to):
-        raise InvalidTransition(errors=[_no_such_step(row["state"], data.to)])
+        raise InvalidTransition(errors=[no_such_step(row["state"], data.to)])
     await _check_in_order(tx, row, effective_at)
     await require_evidence(tx, row["project_id"], data.evidence_ids)
     withdrawn = row["state"] == ResidencyState.APPLIED and data.to == ResidencyState.LEFT
     if not withdrawn:
         await _check_runs_enclave(tx, actor, row)
     details: dict[str, Any] = {}
-    if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
+    if data.to in ADMITTED:
         await _check_admitted(tx, actor, row["project_id"])
-        check = await _require_space(tx, row)
+    if row["state"] == ResidencyState.EXPIRING and data.to == ResidencyState.RESIDENT:
+        _check_extended(row, effective_at)
+    if data.to in (ResidencyState.APPROVED, ResidencyState.VIRTUAL):
+        check = await require_space(tx, row, clock.civil_date(effective_at))
         if check.virtual != (data.to == ResidencyState.VIRTUAL):
-            raise InvalidTransition(errors=[_no_such_step(row["state"], data.to)])
+            raise InvalidTransition(errors=[no_such_step(row["state"], data.to)])
         details = check.details()
-    return await _step(
+    return await take_step(
         tx,
         actor,
         row,
@@ -162,74 +166,21 @@ async def move_residency(
     )
 
 
-async def residencies_of(session: ReadSession, project_id: str) -> list[ResidencyRead]:
-    """Return a project's residencies, oldest first, whoever asks."""
-    return [ResidencyRead.of(row) for row in await repository.of_project(session, project_id)]
+async def mark_expiring(tx: WriteSession, actor: Principal, limit: int = 100) -> int:
+    """Mark residents whose term ends within the notice as expiring; return how many there were.
 
-
-async def check_capacity(tx: WriteSession, residency: ResidencyRead) -> CapacityCheck:
-    """Tell whether a residency's space is free for its whole term; its enclave stays locked."""
-    row = await repository.find(tx, residency.id)
-    if row is None:
-        raise _no_such_residency()
-    return await check_space(tx, row)
-
-
-async def approve_for_admission(
-    tx: WriteSession, actor: Principal, residency_id: str, effective_at: datetime
-) -> CapacityCheck:
-    """Take the space of a project that is being admitted; raise when it is not free for the whole term.
-
-    The caller holds the project's lock. A residency that was approved before only has its space checked.
+    The notice takes effect on the day on which it was due.
     """
-    row = await repository.find(tx, residency_id, lock=True)
-    if row is None:
-        raise _no_such_residency()
-    check = await _require_space(tx, row)
-    to_state = ResidencyState.VIRTUAL if check.virtual else ResidencyState.APPROVED
-    if row["state"] in ADMITTED:
-        return check
-    if not can_step(row["state"], to_state):
-        raise InvalidTransition(errors=[_no_such_step(row["state"], to_state)])
-    await _step(tx, actor, row, to_state, effective_at, details=check.details())
-    return check
-
-
-async def release(
-    tx: WriteSession,
-    actor: Principal,
-    project_id: str,
-    on: date,
-    *,
-    effective_at: datetime | None = None,
-    reason: str | None = None,
-) -> list[ResidencyRead]:
-    """Free the space of a project that ends; ``on`` is the first day on which it is free."""
-    rows = await repository.of_project(tx, project_id, lock=True)
-    return [
-        await _step(
-            tx,
-            actor,
-            row,
-            ResidencyState.LEFT,
-            effective_at or clock.now(),
-            left_on=on,
-            reason=reason,
-        )
-        for row in rows
-        if row["state"] != ResidencyState.LEFT
-    ]
-
-
-async def mark_expiring(tx: WriteSession, actor: Principal, until: date, limit: int = 100) -> int:
-    """Mark residents whose term ends on ``until`` or before as expiring; return how many there were."""
-    marked = 0
+    marked, until = 0, clock.today() + NOTICE
     due = await repository.due_to_expire(tx, until, limit)
     for found in sorted(due, key=lambda row: str(row["project_id"])):
         await lock_project(tx, actor, found["project_id"])
         row = await repository.find(tx, found["id"], lock=True)
         if row is not None and row["state"] == ResidencyState.RESIDENT and row["ends_on"] <= until:
-            await _step(tx, actor, row, ResidencyState.EXPIRING, clock.now())
+            since = await last_step_at(tx, row["id"]) or row["created_at"]
+            was_due = row["ends_on"] <= clock.civil_date(since) + NOTICE
+            due_at = since if was_due else clock.start_of_day(row["ends_on"] - NOTICE)
+            await take_step(tx, actor, row, ResidencyState.EXPIRING, due_at)
             marked += 1
     return marked
 
@@ -260,66 +211,11 @@ async def read_occupancy(
 async def _lock(tx: WriteSession, actor: Principal, residency_id: str) -> Row:
     found = await repository.find(tx, residency_id, viewer=actor)
     if found is None:
-        raise _no_such_residency()
+        raise no_such_residency()
     await lock_project(tx, actor, found["project_id"])
     row = await repository.find(tx, residency_id, lock=True)
     assert row is not None
     return row
-
-
-async def _require_space(tx: WriteSession, row: Row) -> CapacityCheck:
-    check = await check_space(tx, row)
-    if not check.free:
-        raise InvalidTransition(errors=check.failures)
-    return check
-
-
-async def _step(
-    tx: WriteSession,
-    actor: Principal,
-    row: Row,
-    to_state: ResidencyState,
-    effective_at: datetime,
-    *,
-    left_on: date | None = None,
-    **log: Any,
-) -> ResidencyRead:
-    changes: dict[str, Any] = {"state": to_state.value}
-    if to_state == ResidencyState.APPROVED:
-        changes["holds_space"] = True
-    if to_state == ResidencyState.LEFT:
-        changes["left_on"] = left_on or clock.civil_date(effective_at)
-    await log_transition(
-        tx,
-        actor,
-        project_id=row["project_id"],
-        track="residency",
-        subject_id=row["id"],
-        from_state=row["state"],
-        to_state=to_state.value,
-        effective_at=effective_at,
-        **log,
-    )
-    return await _change(tx, actor, row, changes, RESIDENCY_STATE_CHANGED, effective_at=effective_at)
-
-
-async def _change(
-    tx: WriteSession,
-    actor: Principal,
-    row: Row,
-    changes: dict[str, Any],
-    event_type: EventType,
-    **details: Any,
-) -> ResidencyRead:
-    after = {**row, **changes, "version": row["version"] + 1, "updated_at": clock.now()}
-    await repository.change(
-        tx, row["id"], {name: after[name] for name in (*changes, "version", "updated_at")}
-    )
-    record = ResidencyRead.of(after)
-    told = sorted(changes.keys() & ResidencyRead.model_fields.keys())
-    previous = {name: row[name] for name in told}
-    await _publish(tx, actor, event_type, record, changed=told, previous=previous, **details)
-    return record
 
 
 async def _check_takes_part(tx: WriteSession, actor: Principal, row: Row) -> None:
@@ -346,14 +242,14 @@ async def _check_runs_enclave(tx: WriteSession, actor: Principal, row: Row) -> N
 async def _check_in_order(tx: WriteSession, row: Row, effective_at: datetime) -> None:
     if effective_at > clock.now():
         raise InvalidTransition(errors=[FieldError("effective_in_future", "lies in the future", "在未来")])
-    history = await transitions_of_subject(tx, row["id"])
-    if history and effective_at < history[-1].effective_at:
+    last = await last_step_at(tx, row["id"])
+    if last is not None and effective_at < last:
         failure = FieldError("effective_out_of_order", "precedes the last step", "早于上一次状态变更")
         raise InvalidTransition(errors=[failure])
 
 
 async def _check_admitted(tx: WriteSession, actor: Principal, project_id: str) -> None:
-    """Space of a project not yet admitted is taken by its admission, which needs both keys."""
+    """Space of a project is taken by its admission, which needs both keys, and never before it."""
     project = await require_visible_project(tx, actor, project_id)
     _check_goes_on(project)
     if project["stage"] in BEFORE_ADMISSION:
@@ -367,33 +263,15 @@ def _check_goes_on(project: Row) -> None:
         raise InvalidTransition(errors=[FieldError("project_ended", "has ended", "项目已终止")])
 
 
+def _check_extended(row: Row, effective_at: datetime) -> None:
+    """Who stays on does so for a longer term; with the old one the next notice would be due at once."""
+    if row["ends_on"] <= clock.civil_date(effective_at) + NOTICE:
+        failure = FieldError(
+            "term_not_extended", "ends within the notice still", "租期未延长,仍在到期提醒期内"
+        )
+        raise InvalidTransition(errors=[failure])
+
+
 def _check_term(values: Row) -> None:
     if values["ends_on"] < values["starts_on"]:
         raise InvalidPeriod()
-
-
-def _no_such_step(current: str, to_state: ResidencyState) -> FieldError:
-    params = {"from": current, "to": to_state.value}
-    return FieldError("no_such_step", "is not a step of this track", "不存在该状态变更", params=params)
-
-
-async def _publish(
-    tx: WriteSession, actor: Principal, event_type: EventType, record: ResidencyRead, **details: Any
-) -> None:
-    await publish(
-        tx,
-        messaging,
-        event_type,
-        actor=actor,
-        record=record,
-        subject_type="residency",
-        subject_id=record.id,
-        version=record.version,
-        root_id=record.project_id,
-        url=f"/v1/residencies/{record.id}",
-        **details,
-    )
-
-
-def _no_such_residency() -> NotFound:
-    return NotFound("No such residency.", "没有该入驻记录。")

@@ -44,13 +44,17 @@ def main(arguments: list[str]) -> int:
     except DatabaseInUse as error:
         sys.stderr.write(f"{error}. Stop the service first: an embedded store has one process at a time.\n")
         return 1
-    created = ", ".join(f"{count} {kind}" for kind, count in loaded.created.items() if count)
+    created = ", ".join(_counted(count, kind) for kind, count in loaded.created.items() if count)
     sys.stdout.write(
         f"created {created}; {loaded.events} events ({time.monotonic() - started:.1f} s)\n"
         if loaded.anything
         else "nothing to load: everything is there\n"
     )
     return 0
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind if count != 1 else kind.removesuffix('s')}"
 
 
 if __name__ == "__main__":

@@ -103,7 +103,6 @@ class SeedEnclave:
     industry_umbrella_stated: str | None
     target_projects_stated: str | None
     area_m2: int | None
-    area_approximate: bool
     private_offices: int | None
     open_office_areas: int | None
     workstations: int | None

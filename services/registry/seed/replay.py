@@ -98,6 +98,7 @@ class _Replay:
             host_adcode=self.plan.host_adcode,
             last_contact_on=step.on,
             synthetic=self.plan.synthetic,
+            effective_at=instant_of(step.on),
         )
         # The operator comes to see the project by being named on it.
         created = await create_project(self.tx, self.home_unit, data, project_id=self.id)

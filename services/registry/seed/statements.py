@@ -117,11 +117,11 @@ def _wording(plan: SeedPlan, enclave_key: str, metric: str, wording: str, fact_i
 
 def _wordings(enclave: SeedEnclave, plan: SeedPlan) -> dict[str, str]:
     """What the article says of an enclave for which the enclave has no field, or a field of other meaning."""
-    operator = enclave.operator_key and plan.organisation(enclave.operator_key).name
+    operator, role = enclave.operator_key, enclave.operator_role_stated
     network = next((item.name for item in plan.networks if item.key == enclave.network_key), None)
     said = {
         "sponsor": enclave.sponsor_stated,
-        "operator_role": f"{operator}（{enclave.operator_role_stated}）" if operator else None,
+        "operator_role": f"{plan.organisation(operator).name}（{role}）" if operator and role else None,
         "industry_umbrella": enclave.industry_umbrella_stated,
         "target_projects": enclave.target_projects_stated,
         "facilities": "、".join(enclave.facilities_stated or ()) or None,

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from services.registry.reference.catalogue import Catalogue
 from services.registry.seed.plan import SeedEnclave, SeedPlan, build_plan
-from services.registry.seed.synthetic_goals import Goal, Subject, expand_goals
+from services.registry.seed.synthetic_goals import Goal, Subject, goals_in_order
 from services.registry.seed.synthetic_history import history
 from services.registry.seed.synthetic_steps import LandingMoved, ResidencyApplied, Step
 from services.registry.seed.synthetic_vocabulary import (
@@ -90,24 +90,39 @@ class SyntheticPlan:
     projects: tuple[SyntheticProject, ...]
 
 
-def build_synthetic(today: date, *, count: int = 300, seed: int = 20261123) -> SyntheticPlan:
-    """The same arguments give the same plan; no step is later than today."""
+def build_synthetic(today: date, *, count: int = 300, seed: int = 20261115) -> SyntheticPlan:
+    """The same arguments give the same plan; no step is later than today.
+
+    A smaller count gives the beginning of a larger one, with the same spaces, so that a store may grow.
+    """
     if today < EARLIEST_TODAY:
         raise ValueError(f"histories need a today of {EARLIEST_TODAY} or later")
     if not 0 < count <= MAX_PROJECTS:
         raise ValueError(f"count must be between 1 and {MAX_PROJECTS}")
-    rng = random.Random(seed)  # noqa: S311
     plan = build_plan()
+    most = _most_projects(plan, today, seed)
+    operator = SyntheticOrganisation(DEMO_OPERATOR_KEY, "operator", "【示例】飞地运营演示机构", True)
+    return SyntheticPlan(today, (operator,), _spaces(plan, most), most[:count])
+
+
+def _most_projects(plan: SeedPlan, today: date, seed: int) -> tuple[SyntheticProject, ...]:
+    """Every project there can be, each from random numbers of its own."""
+    rng = random.Random(seed)  # noqa: S311
     teams = [first + second for first in TEAM_FIRST for second in TEAM_SECOND]
     rng.shuffle(teams)
-    goals = expand_goals(count)
-    rng.shuffle(goals)
-    projects = tuple(
-        _project(number, goal, teams[number], plan.enclaves[number % len(plan.enclaves)], plan, today, rng)
-        for number, goal in enumerate(goals)
+    goals = goals_in_order(MAX_PROJECTS, rng)
+    return tuple(
+        _project(
+            number,
+            goal,
+            team,
+            plan.enclaves[number % len(plan.enclaves)],
+            plan,
+            today,
+            random.Random(f"{seed}-{number}"),  # noqa: S311
+        )
+        for number, (goal, team) in enumerate(zip(goals, teams, strict=True))
     )
-    operator = SyntheticOrganisation(DEMO_OPERATOR_KEY, "operator", "【示例】飞地运营演示机构", True)
-    return SyntheticPlan(today, (operator,), _spaces(plan, projects), projects)
 
 
 def _project(
@@ -197,10 +212,11 @@ def _spaces(plan: SeedPlan, projects: tuple[SyntheticProject, ...]) -> tuple[Syn
 
 
 def _space(enclave: SeedEnclave, terms: list[ResidencyApplied]) -> SyntheticSpace:
-    peak_seats = peak(terms, "seats")
-    seats = enclave.workstations or max(40, math.ceil(peak_seats * 1.2 / 10) * 10)
-    if peak_seats > seats:
-        raise ValueError(f"{enclave.key}: {peak_seats} seats booked of {seats}")
+    """Room for all terms at once and more: which of them overlap changes with the day of each run."""
+    wanted_seats = sum(term.seats for term in terms)
+    seats = enclave.workstations or math.ceil(wanted_seats * 1.2 / 10) * 10
+    if wanted_seats > seats:
+        raise ValueError(f"{enclave.key}: {wanted_seats} seats wanted of {seats}")
     return SyntheticSpace(
         enclave_key=enclave.key,
         name="【示例】演示工位区",

@@ -98,10 +98,15 @@ _EARLY_LANDING = (
 _TAIL_DAYS = (60, 120)
 
 
-def expand_goals(count: int) -> list[Goal]:
-    """The goals in proportion to their counts, so that a smaller set still covers every kind."""
-    every = [goal for goal in GOALS for _ in range(goal.count)]
-    return [every[number * len(every) // count] for number in range(count)]
+def goals_in_order(total: int, rng: random.Random) -> list[Goal]:
+    """Goals in proportion to their counts, and nearly so in every beginning of the list."""
+    rounds = math.ceil(total / sum(goal.count for goal in GOALS))
+    placed = [
+        ((number + rng.random()) / goal.count, goal)
+        for goal in GOALS
+        for number in range(goal.count * rounds)
+    ]
+    return [goal for _, goal in sorted(placed, key=lambda item: item[0])[:total]]
 
 
 def milestone_days(goal: Goal, earliest: date, today: date, rng: random.Random) -> dict[str, date]:

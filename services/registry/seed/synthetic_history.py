@@ -115,7 +115,7 @@ class _Narrator:
             ApprovalGiven(workday(on - timedelta(days=7)), "operator", parties[0]),
             ApprovalGiven(workday(on - timedelta(days=5)), "home_unit", parties[1]),
             AgreementSigned(
-                on, "residency", parties, on, ends_on, "示例：入驻期内完成研发里程碑，按季报送数据"
+                on, "residency", parties, on, ends_on, "【示例】入驻期内完成研发里程碑，按季报送数据"
             ),
             ContactNoted(on),
             ResidencyMoved(on, "approved"),
@@ -160,7 +160,7 @@ class _Narrator:
         on = self.days["signed"]
         commitments = self._commitments(on)
         parties = (self.subject.home_unit_key,)
-        text = f"示例：投资{commitments.amount_cny / 10_000:.0f}万元，{commitments.start_on}前开工"
+        text = f"【示例】投资{commitments.amount_cny / 10_000:.0f}万元，{commitments.start_on}前开工"
         self.steps += [
             AgreementSigned(on, "investment", parties, on, None, text),
             LandingMoved(on, "signed", commitments=commitments),

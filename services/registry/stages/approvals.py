@@ -1,5 +1,6 @@
 """The two keys of an admission: each turned by its own organisation, with its own credential."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from services.registry.base import messaging
@@ -16,6 +17,7 @@ from services.registry.stages.schemas import (
     ApprovalRead,
     Role,
 )
+from services.registry.stages.terms import terms_to_approve
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.identity import Principal
@@ -35,15 +37,19 @@ async def approve(tx: WriteSession, actor: Principal, project_id: str, data: App
     now = clock.now()
     if data.effective_at is not None and data.effective_at > now:
         raise EffectiveInFuture()
-    given = await repository.approvals_of(tx, project_id, active=True)
-    if any((row["role"], row["organisation_id"]) == (roles[0], actor.organisation_id) for row in given):
-        raise AlreadyApproved()
+    approved = await terms_to_approve(tx, project)
+    for row in await repository.approvals_of(tx, project_id, active=True):
+        if (row["role"], row["organisation_id"]) == (roles[0], actor.organisation_id):
+            if row["approved"] == approved:
+                raise AlreadyApproved()
+            await _void(tx, actor, row)
     values = {
         "id": new_id("apv"),
         "project_id": project_id,
         "role": roles[0].value,
         "organisation_id": actor.organisation_id,
         "actor_id": actor.id,
+        "approved": approved,
         "note": data.note,
         "effective_at": data.effective_at or now,
         "voided_at": None,
@@ -66,14 +72,24 @@ async def key_holders(session: ReadSession, project: Row) -> dict[Role, str | No
     }
 
 
-async def keys_turned(session: ReadSession, project: Row) -> dict[Role, str | None]:
-    """Return by whom each key was turned; an approval of somebody who holds the key no longer is none."""
+@dataclass(frozen=True)
+class Keys:
+    """By whom each key was turned, and which were turned for something else than is up for admission."""
+
+    turned: dict[Role, str | None]
+    outdated: frozenset[Role]
+
+
+async def keys_turned(session: ReadSession, project: Row) -> Keys:
+    """Return the keys that were turned by those who hold them, for what the project now applies for."""
     given = {
-        (row["role"], row["organisation_id"])
+        (row["role"], row["organisation_id"]): row["approved"]
         for row in await repository.approvals_of(session, project["id"], active=True)
     }
-    holders = await key_holders(session, project)
-    return {role: holder if (role, holder) in given else None for role, holder in holders.items()}
+    approved, holders = await terms_to_approve(session, project), await key_holders(session, project)
+    held = {role: holder for role, holder in holders.items() if (role, holder) in given}
+    outdated = frozenset(role for role, holder in held.items() if given[role, holder] != approved)
+    return Keys({role: None if role in outdated else held.get(role) for role in holders}, outdated)
 
 
 async def list_approvals(session: ReadSession, viewer: Principal, project_id: str) -> list[ApprovalRead]:
@@ -84,13 +100,17 @@ async def list_approvals(session: ReadSession, viewer: Principal, project_id: st
 
 async def void_approvals(tx: WriteSession, actor: Principal, project_id: str) -> None:
     """Make every approval of a project void: what was approved has been taken back."""
-    now = clock.now()
     for row in await repository.approvals_of(tx, project_id, active=True):
-        changes: dict[str, Any] = {"voided_at": now, "version": row["version"] + 1, "updated_at": now}
-        await repository.change_approval(tx, row["id"], changes)
-        record = ApprovalRead.of({**row, **changes})
-        told: dict[str, Any] = {"changed": ["voided_at"], "previous": {"voided_at": None}}
-        await _publish(tx, actor, APPROVAL_VOIDED, record, **told)
+        await _void(tx, actor, row)
+
+
+async def _void(tx: WriteSession, actor: Principal, row: Row) -> None:
+    now = clock.now()
+    changes: dict[str, Any] = {"voided_at": now, "version": row["version"] + 1, "updated_at": now}
+    await repository.change_approval(tx, row["id"], changes)
+    record = ApprovalRead.of({**row, **changes})
+    told: dict[str, Any] = {"changed": ["voided_at"], "previous": {"voided_at": None}}
+    await _publish(tx, actor, APPROVAL_VOIDED, record, **told)
 
 
 async def _publish(

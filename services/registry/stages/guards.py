@@ -6,7 +6,7 @@ from typing import Any
 
 from services.registry.landings.guards import REGISTERED_OR_LATER, LandingState
 from services.registry.projects.guarding import IN_ORDER, GuardResult, edge_exists
-from services.registry.projects.stage import EXITS, LADDER, Stage
+from services.registry.projects.stage import BEFORE_ADMISSION, EXITS, LADDER, Stage
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class StageFacts:
     reason_count: int = 0
     operator_key_of: str | None = None
     home_unit_key_of: str | None = None
+    outdated_keys: frozenset[str] = frozenset()
     space_applied_for: bool = False
     space_free: bool | None = None
     space_failures: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ DEDUPLICATED = Guard(
     "deduplicated",
     lambda facts: facts.uscc_valid is not False and facts.duplicate_count == 0,
     "The credit code must be valid, and no screened project may have the same code, or team and title.",
-    "统一社会信用代码须有效,且不得与已筛选项目的信用代码或团队和名称重复。",
+    "统一社会信用代码须有效，且不得与已筛选项目的信用代码或团队和名称重复。",
     lambda facts: {
         "uscc_valid": facts.uscc_valid,
         "duplicates": facts.duplicate_count,
@@ -82,7 +83,7 @@ FEASIBLE_HOME_UNIT = Guard(
     "feasible_home_unit",
     lambda facts: facts.matching_answered and facts.feasible_home_units >= 1,
     "At least one home unit must pass every hard filter; an unknown is not a pass.",
-    "至少须有一个飞出地主体满足全部硬性条件;未知不视为满足。",
+    "至少须有一个飞出地主体满足全部硬性条件；未知不视为满足。",
     lambda facts: (
         {"feasible": facts.feasible_home_units}
         if facts.matching_answered
@@ -100,12 +101,14 @@ OPERATOR_KEY = Guard(
     lambda facts: facts.operator_key_of is not None,
     "The project's operator must approve with its own credential.",
     "须由项目运营商以自有凭证批准。",
+    lambda facts: {"outdated": True} if "operator" in facts.outdated_keys else {},
 )
 HOME_UNIT_KEY = Guard(
     "home_unit_approved",
     lambda facts: facts.home_unit_key_of is not None,
     "The enclave's home unit must approve with its own credential.",
     "须由飞出地主体以自有凭证批准。",
+    lambda facts: {"outdated": True} if "home_unit" in facts.outdated_keys else {},
 )
 TWO_ORGANISATIONS = Guard(
     "two_organisations",
@@ -117,26 +120,27 @@ SPACE_FREE = Guard(
     "space_free",
     lambda facts: facts.space_applied_for and facts.space_free is True,
     "Space must be applied for and be free for the whole term.",
-    "须已申请场地,且整个期限内场地可用。",
+    "须已申请场地，且整个期限内场地可用。",
     lambda facts: {"applied_for": facts.space_applied_for, "failures": list(facts.space_failures)},
 )
 AGREEMENT = Guard(
     "agreement_with_commitments",
     lambda facts: facts.agreement_with_commitments,
-    "An agreement with commitments must be on file.",
-    "须有载明承诺的协议。",
+    "An agreement with commitments, valid on the day and signed by the operator and the home unit, "
+    "must be on file.",
+    "须有当日有效、由运营商与飞出地主体签署并载明承诺的协议。",
 )
 RESIDENCY_TAKEN_UP = Guard(
     "residency_taken_up",
     lambda facts: not facts.residency_states.isdisjoint({"resident", "virtual"}),
-    "The residency must be resident or virtual.",
-    "入驻状态须为已入驻或虚拟入驻。",
+    "The residency in the project's own enclave must be resident or virtual.",
+    "在项目所属飞地的入驻状态须为已入驻或虚拟入驻。",
 )
 ANNUAL_GRADE_NOT_C = Guard(
     "annual_grade_not_c",
     lambda facts: facts.annual_grade != "C",
     "The latest annual grade must not be C; a project not yet graded passes.",
-    "最近年度评级不得为 C;尚未评级的视为通过。",
+    "最近年度评级不得为 C；尚未评级的视为通过。",
     lambda facts: {"annual_grade": facts.annual_grade},
 )
 RND_PLACE_RECORDED = Guard(
@@ -224,3 +228,8 @@ def forcible(from_stage: Stage, to_stage: Stage) -> bool:
 def is_step_back(from_stage: Stage, to_stage: Stage) -> bool:
     """Tell whether a step goes back along the ladder."""
     return to_stage not in EXITS and LADDER.index(to_stage) < LADDER.index(from_stage)
+
+
+def leaves_admission(from_stage: Stage, to_stage: Stage) -> bool:
+    """Tell whether a step goes back from an admission that was given."""
+    return from_stage not in BEFORE_ADMISSION | EXITS and to_stage in BEFORE_ADMISSION

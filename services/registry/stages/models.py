@@ -13,6 +13,7 @@ approvals = Table(
     Column("role", String(20), nullable=False),
     Column("organisation_id", String(40), ForeignKey("organisations.id"), nullable=False),
     Column("actor_id", String(100), nullable=False),
+    Column("approved", JsonDocument, nullable=True),
     Column("note", Text, nullable=True),
     Column("effective_at", UtcDateTime, nullable=False),
     Column("voided_at", UtcDateTime, nullable=True),

@@ -53,14 +53,28 @@ class ApprovalCreate(Input):
     effective_at: Instant | None = None
 
 
+class ApprovedTerms(Output):
+    """The enclave and the space that an approval is for; null where no space was applied for."""
+
+    enclave_id: str | None
+    seats: int | None
+    area_m2: float | None
+    starts_on: date | None
+    ends_on: date | None
+
+
 class ApprovalRead(Output):
-    """An approval of a project's admission; void after a step back."""
+    """An approval of a project's admission. It counts for what it `approved` and is void after a step back.
+
+    `approved` is null where an approval was given before this was kept.
+    """
 
     id: str
     project_id: str
     role: str
     organisation_id: str
     actor_id: str
+    approved: ApprovedTerms | None
     note: str | None
     effective_at: Instant
     voided_at: Instant | None

@@ -22,7 +22,7 @@ from services.registry.projects.service import (
 )
 from services.registry.projects.stage import EXITS, LADDER, Stage, Track
 from services.registry.projects.transitions import transitions_of_subject
-from services.registry.residencies.service import approve_for_admission, release
+from services.registry.residencies.admission import approve_for_admission, release, take_back
 from services.registry.stages.approvals import void_approvals
 from services.registry.stages.clawback import clawback
 from services.registry.stages.facts import Gathered, gather
@@ -33,6 +33,7 @@ from services.registry.stages.guards import (
     evaluate,
     forcible,
     is_step_back,
+    leaves_admission,
 )
 from services.registry.stages.schemas import StageTransition
 from shared import clock
@@ -151,8 +152,12 @@ async def _consequences(
         on = clock.civil_date(effective_at)
         left = await release(tx, actor, project["id"], on, effective_at=effective_at, reason=data.reason)
         return {"released": [stay.id for stay in left], "clawback": clawback(None).as_details()}
-    if is_step_back(Stage(project["stage"]), data.to):
+    from_stage = Stage(project["stage"])
+    if is_step_back(from_stage, data.to):
         await void_approvals(tx, actor, project["id"])
+        if leaves_admission(from_stage, data.to):
+            back = await take_back(tx, actor, project["id"], effective_at, data.reason)
+            return {"taken_back": [stay.id for stay in back]}
     elif data.to == Stage.ADMITTED and not data.force and gathered.residency is not None:
         check = await approve_for_admission(tx, actor, gathered.residency.id, effective_at)
         return {"space": check.details()}
