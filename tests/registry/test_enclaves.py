@@ -100,7 +100,33 @@ async def test_projects_follow_when_the_operator_changes(world: World) -> None:
     assert (await successor.get(f"/v1/projects/{project['id']}")).status_code == 200
     assert (await successor.get(f"/v1/enclaves/{world.enclave_id}")).status_code == 200
     updates = await world.events("project.updated")
-    assert [event["data"]["changed"] for event in updates] == [["party_ids"]]
+    assert [event["data"]["changed"] for event in updates] == [["operator_id", "party_ids"]]
+    assert updates[0]["data"]["previous"]["operator_id"] == world.operator_id
+
+
+async def test_a_replaced_operator_loses_the_projects_it_had_from_the_enclave(world: World) -> None:
+    other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "接任运营商"})
+    admitted = await world.create_project()
+    step = {"to": "admitted", "force": True, "reason": "补录"}
+    await make(world.admin, f"/v1/projects/{admitted['id']}/transitions", step, version=1)
+    own = {"kind": "operator", "name": "项目自己的运营商"}
+    named = (await make(world.admin, "/v1/organisations", own))["id"]
+    apart = await world.create_project(title="另一项目", operator_id=named)
+    assert (await patch(world, 1, operator_id=other["id"])).status_code == 200
+    assert refusal(await world.operator.get(f"/v1/projects/{admitted['id']}")) == (404, "not_found")
+    assert (await world.read_project(admitted["id"]))["operator_id"] == other["id"]
+    assert (await world.read_project(apart["id"]))["operator_id"] == named
+    successor = world.registry.as_org(other["id"])
+    listed = (await successor.get("/v1/projects")).json()["items"]
+    assert {item["id"] for item in listed} == {admitted["id"], apart["id"]}
+
+
+async def test_an_operator_is_not_replaced_by_one_that_uses_its_external_ids(world: World) -> None:
+    other = (await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "接任运营商"}))["id"]
+    await world.create_project(external_id="A-1")
+    await world.create_project(title="另一项目", operator_id=other, external_id="A-1")
+    assert refusal(await patch(world, 1, operator_id=other)) == (409, "project_exists")
+    assert (await world.operator.get("/v1/projects")).json()["items"][0]["version"] == 1
 
 
 async def test_event_tells_what_changed_and_what_was_before(world: World) -> None:

@@ -115,7 +115,7 @@ async def update_enclave(
     if roles:
         await set_parties(tx, parties, enclave_id, record.party_ids)
         await network_service.refresh_network_of(tx, actor, record.network_id)
-        await dependants.refresh(tx, actor, enclave_id)
+        await dependants.refresh(tx, actor, enclave_id, row["operator_id"])
     return record
 
 

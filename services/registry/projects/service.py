@@ -174,11 +174,19 @@ async def hold_projects_of_enclave(tx: WriteSession, enclave_id: str) -> None:
     await repository.lock_all_of_enclave(tx, enclave_id)
 
 
-async def refresh_projects_of_enclave(tx: WriteSession, actor: Principal, enclave_id: str) -> None:
-    """Recompute who sees the projects of an enclave whose own parties changed."""
+async def refresh_projects_of_enclave(
+    tx: WriteSession, actor: Principal, enclave_id: str, former_operator_id: str | None
+) -> None:
+    """Let the projects of an enclave whose parties changed follow, in any stage: who sees them, and who
+    operates them where that was the enclave's own operator.
+    """
     enclave = await get_enclave_row(tx, enclave_id)
+    assert enclave is not None
     for row in await repository.lock_all_of_enclave(tx, enclave_id):
-        await change_project(tx, actor, row, {"party_ids": _party_ids(row, enclave)})
+        followed = row["operator_id"] == former_operator_id
+        after = {**row, "operator_id": enclave["operator_id"]} if followed else row
+        changes = {"operator_id": after["operator_id"], "party_ids": _party_ids(after, enclave)}
+        await change_project(tx, actor, row, changes)
 
 
 async def duplicates_of(session: ReadSession, row: Row) -> list[Row]:
