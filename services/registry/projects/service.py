@@ -15,6 +15,7 @@ from services.registry.projects.errors import (
     EnclaveFixed,
     EnclaveRequired,
     InvalidUscc,
+    ProjectExists,
 )
 from services.registry.projects.fingerprint import fingerprint
 from services.registry.projects.industries import check_industries, derived_fields, with_ancestors
@@ -106,9 +107,10 @@ async def update_project(
     await _check_references(tx, {name: value for name, value in changes.items() if value is not None})
     if {"enclave_id", "operator_id"} & changes.keys() and row["stage"] not in BEFORE_ADMISSION:
         raise EnclaveFixed()
+    changes |= await _new_identity(tx, row, changes)
     if "enclave_id" in changes:
         await _enclave_for(tx, actor, changes["enclave_id"])
-    return await change_project(tx, actor, row, {**changes, **_new_identity(row, changes)})
+    return await change_project(tx, actor, row, changes)
 
 
 async def propose_project(
@@ -189,9 +191,14 @@ async def refresh_projects_of_enclave(
         await change_project(tx, actor, row, changes)
 
 
-async def duplicates_of(session: ReadSession, row: Row) -> list[Row]:
-    """Return screened projects with the same credit code, or else the same team and title."""
-    return [*await repository.same_identity(session, row["id"], row["uscc"], row["fingerprint"])]
+async def duplicates_of(tx: WriteSession, row: Row) -> list[Row]:
+    """Return screened projects with the same credit code, or else the same team and title.
+
+    Until this transaction ends nobody else is told that there is none: of two projects of one team and
+    title, only one of which has a credit code, no unique index would see that they are the same.
+    """
+    await repository.lock_identity(tx, row["fingerprint"])
+    return [*await repository.same_identity(tx, row["id"], row["uscc"], row["fingerprint"])]
 
 
 def identity_of(row: Row) -> str:
@@ -231,7 +238,7 @@ def _patch(row: Row, data: ProjectUpdate) -> dict[str, Any]:
     return sent
 
 
-def _new_identity(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+async def _new_identity(tx: WriteSession, row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
     """A lead may be a duplicate or have a mistyped credit code; what was screened may not become one."""
     after = {**row, **changes}
     after["fingerprint"] = fingerprint(after["team_name"], after["title"])
@@ -239,6 +246,9 @@ def _new_identity(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
         return {"fingerprint": after["fingerprint"]}
     if after["uscc"] is not None and not valid_uscc(after["uscc"]):
         raise InvalidUscc()
+    renamed = (after["fingerprint"], after["uscc"]) != (row["fingerprint"], row["uscc"])
+    if renamed and await duplicates_of(tx, after):
+        raise ProjectExists()
     return {"fingerprint": after["fingerprint"], "identity": identity_of(after)}
 
 
