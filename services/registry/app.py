@@ -15,10 +15,12 @@ from services.registry.clients.matching import MatchingClient
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
+from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
 from services.registry.evidence.routes import router as evidence_router
 from services.registry.landings.routes import router as landings_router
 from services.registry.landings.timer import lapse
-from services.registry.organisations.routes import router as organisations_router
+from services.registry.organisations.dependants import Dependants as OrganisationDependants
+from services.registry.organisations.routes import organisations_router
 from services.registry.projects.routes import router as projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
@@ -66,7 +68,7 @@ def create_app(
             state=state,
             routers=[
                 projects_router,
-                organisations_router,
+                organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
                 evidence_router,

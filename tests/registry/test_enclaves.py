@@ -1,5 +1,6 @@
 """Enclaves through HTTP: what is unknown stays unknown, and only parties see them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -43,6 +44,35 @@ async def test_siting_follows_from_home_and_host(world: World, host: str | None,
     assert changed["siting_pattern"] == pattern
     listed = await world.home_unit.get("/v1/enclaves?siting_pattern=inter_cluster")
     assert len(listed.json()["items"]) == (1 if pattern == "inter_cluster" else 0)
+
+
+async def test_siting_follows_when_the_home_unit_gets_another_division(world: World) -> None:
+    elsewhere = await make(world.admin, "/v1/enclaves", {"name": "别处", "home_unit_id": world.stranger_id})
+    url = f"/v1/organisations/{world.home_unit_id}"
+    moved = await world.admin.patch(url, json={"adcode": "440100"}, headers={"if-match": '"1"'})
+    assert moved.status_code == 200, moved.text
+    enclave = (await world.home_unit.get(f"/v1/enclaves/{world.enclave_id}")).json()
+    assert (enclave["home_place"]["adcode"], enclave["siting_pattern"]) == ("440100", "inter_cluster")
+    [updated] = await world.events("enclave.updated")
+    assert updated["data"]["object"] == enclave
+    assert updated["data"]["changed"] == ["home_place", "siting_pattern"]
+    assert (await world.admin.get(f"/v1/enclaves/{elsewhere['id']}")).json() == elsewhere
+    unknown = await world.admin.patch(url, json={"adcode": None}, headers={"if-match": '"2"'})
+    assert unknown.status_code == 200
+    assert (await world.admin.get(f"/v1/enclaves/{world.enclave_id}")).json()["siting_pattern"] is None
+
+
+async def test_an_enclave_made_while_its_home_unit_moves_is_sited_where_it_went(world: World) -> None:
+    url = f"/v1/organisations/{world.home_unit_id}"
+    body = {"name": "新飞地", "home_unit_id": world.home_unit_id, "host_adcode": "310112"}
+    for version, adcode in enumerate(("440100", "331100", "440100", "331100"), start=1):
+        created, moved = await asyncio.gather(
+            world.home_unit.post("/v1/enclaves", json=body),
+            world.admin.patch(url, json={"adcode": adcode}, headers={"if-match": f'"{version}"'}),
+        )
+        assert (created.status_code, moved.status_code) == (201, 200)
+        enclaves = (await world.home_unit.get("/v1/enclaves")).json()["items"]
+        assert {enclave["home_place"]["adcode"] for enclave in enclaves} == {adcode}
 
 
 async def test_only_parties_see_an_enclave(world: World) -> None:

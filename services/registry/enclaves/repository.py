@@ -66,6 +66,12 @@ async def change(tx: WriteSession, enclave_id: str, values: dict[str, Any]) -> N
         await tx.execute(update(enclaves).where(enclaves.c.id == enclave_id).values(values))
 
 
+async def lock_all_of_home_unit(tx: WriteSession, home_unit_id: str) -> Sequence[Row]:
+    """Return the enclaves of a home unit, locked in the order of their ids."""
+    statement = select(enclaves).where(enclaves.c.home_unit_id == home_unit_id).order_by(enclaves.c.id)
+    return await tx.rows(statement.with_for_update(key_share=True))
+
+
 async def members(session: ReadSession, network_ids: Sequence[str]) -> Sequence[Row]:
     """Return the members of these networks in order of id."""
     statement = select(enclaves).where(enclaves.c.network_id.in_(network_ids))
