@@ -16,8 +16,9 @@ from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
-from services.registry.evidence.routes import router as evidence_router
+from services.registry.evidence.routes import evidence_router
 from services.registry.landings.routes import router as landings_router
+from services.registry.landings.service import lands_at
 from services.registry.landings.timer import lapse
 from services.registry.organisations.dependants import Dependants as OrganisationDependants
 from services.registry.organisations.routes import organisations_router
@@ -71,7 +72,7 @@ def create_app(
                 organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,
-                evidence_router,
+                evidence_router(lands_at),
                 residencies_router,
                 agreements_router,
                 claims_router,

@@ -130,6 +130,12 @@ async def landings_of(session: ReadSession, project_id: str) -> list[LandingRead
     return [to_read(row) for row in await repository.of_project(session, project_id)]
 
 
+async def lands_at(session: ReadSession, project_id: str, home_unit_id: str) -> bool:
+    """Tell whether a project has a landing at a home unit, in whatever state."""
+    landings = await repository.of_project(session, project_id)
+    return any(row["home_unit_id"] == home_unit_id for row in landings)
+
+
 async def landing_transitions(
     session: ReadSession, viewer: Principal, landing_id: str
 ) -> list[TransitionRead]:
