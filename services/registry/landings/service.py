@@ -15,8 +15,8 @@ from services.registry.landings.guards import (
     effective_in_order,
     evaluate,
     forcible,
-    is_warned,
 )
+from services.registry.landings.record import BROUGHT_LATER, brought, is_committed, lapses_after, to_read
 from services.registry.landings.schemas import (
     LANDING_CREATED,
     LANDING_STATE_CHANGED,
@@ -24,7 +24,6 @@ from services.registry.landings.schemas import (
     LandingRead,
     LandingTransition,
 )
-from services.registry.landings.working_days import add_working_days
 from services.registry.organisations.service import require_organisation
 from services.registry.projects.conduct import check_takes_part
 from services.registry.projects.errors import EffectiveInFuture, ReasonRequired
@@ -52,34 +51,12 @@ from shared.messaging.outbox import EventType, publish
 FORCE_SCOPE = "registry:landings:admin"
 DEFAULT_GRACE_WORKING_DAYS = 20
 LATE_ENTRY = timedelta(days=28)
-_COMMITTED = ("amount_cny", "start_on", "annual_output_cny", "annual_tax_cny", "jobs")
-_CHECKED = ("reinvestment_percent", "relocation_clause", "compliance_approver")
-_ENTITY = ("entity_name", "entity_uscc", "entity_adcode")
-_BROUGHT_LATER = (*_COMMITTED, *_CHECKED, *_ENTITY, "verified_output_cny", "lapses_after")
 _BRINGS = {
     "commitments": LandingState.SIGNED,
     "compliance": LandingState.SIGNED,
     "legal_entity": LandingState.REGISTERED,
     "verified_output_cny": LandingState.PRODUCING,
 }
-
-
-def to_read(row: Row) -> LandingRead:
-    """Return a landing as callers see it."""
-    return LandingRead.of(
-        {
-            **row,
-            "commitments": {name: row[name] for name in _COMMITTED} if _is_committed(row) else None,
-            "compliance": _compliance(row),
-            "legal_entity": {
-                "name": row["entity_name"],
-                "uscc": row["entity_uscc"],
-                "adcode": row["entity_adcode"],
-            }
-            if row["entity_uscc"]
-            else None,
-        }
-    )
 
 
 async def create_landing(
@@ -94,7 +71,7 @@ async def create_landing(
         raise HomeUnitNotProposed()
     now = clock.now()
     values: dict[str, Any] = {
-        **dict.fromkeys(_BROUGHT_LATER),
+        **dict.fromkeys(BROUGHT_LATER),
         "id": landing_id or new_id("lnd"),
         "project_id": data.project_id,
         "home_unit_id": data.home_unit_id,
@@ -152,8 +129,8 @@ async def move_landing(
     row = await _lock_landing(tx, actor, landing_id)
     check_version(row["version"], expected_version)
     evidence = await require_evidence(tx, row["project_id"], data.evidence_ids)
-    after = {**row, **_brought(data), "state": data.to.value}
-    after["lapses_after"] = _lapses_after(after)
+    after = {**row, **brought(data), "state": data.to.value}
+    after["lapses_after"] = lapses_after(after)
     from_state = LandingState(row["state"])
     in_order = is_in_order(await transitions_of_subject(tx, row["id"]), effective_at)
     if data.force:
@@ -245,7 +222,7 @@ async def _facts(
     verified = {item.kind for item in evidence if item.verified_by_id == after["home_unit_id"]}
     return LandingFacts(
         home_unit_is_party=after["home_unit_id"] in project["party_ids"],
-        commitments_complete=_is_committed(after),
+        commitments_complete=is_committed(after),
         reinvestment_percent=after["reinvestment_percent"],
         relocation_clause=after["relocation_clause"],
         compliance_approver=after["compliance_approver"],
@@ -280,44 +257,6 @@ def _fields_belong(data: LandingTransition) -> GuardResult:
         "部分字段不属于该变更。",
         {"fields": foreign},
     )
-
-
-def _brought(data: LandingTransition) -> dict[str, Any]:
-    """Return the columns that a step brings with it."""
-    brought: dict[str, Any] = {}
-    if data.commitments is not None:
-        brought |= data.commitments.model_dump()
-    if data.compliance is not None:
-        brought["reinvestment_percent"] = data.compliance.reinvestment_percent
-        brought["relocation_clause"] = data.compliance.relocation_clause
-        brought["compliance_approver"] = data.compliance.approver_name
-    if data.legal_entity is not None:
-        brought |= {f"entity_{name}": value for name, value in data.legal_entity.model_dump().items()}
-    if data.verified_output_cny is not None:
-        brought["verified_output_cny"] = data.verified_output_cny
-    return brought
-
-
-def _lapses_after(row: Row) -> date | None:
-    return add_working_days(row["start_on"], row["grace_working_days"]) if row["start_on"] else None
-
-
-def _is_committed(row: Row) -> bool:
-    return all(row[name] is not None for name in _COMMITTED)
-
-
-def _compliance(row: Row) -> dict[str, Any] | None:
-    if row["reinvestment_percent"] is None or row["relocation_clause"] is None:
-        return None
-    facts = LandingFacts(
-        reinvestment_percent=row["reinvestment_percent"], relocation_clause=row["relocation_clause"]
-    )
-    return {
-        "reinvestment_percent": row["reinvestment_percent"],
-        "relocation_clause": row["relocation_clause"],
-        "warned": is_warned(facts),
-        "approver_name": row["compliance_approver"],
-    }
 
 
 def _happened(effective_at: datetime | None) -> datetime:
