@@ -186,6 +186,19 @@ async def test_what_was_promised_is_not_rewritten_by_a_later_step(world: World) 
     assert guards(answer) == ["fields_belong_to_step"]
 
 
+async def test_force_brings_only_what_belongs_to_the_steps_it_takes(world: World) -> None:
+    _, landing = await signed(world)
+    forced: dict[str, Any] = {"force": True, "reason": "补录"}
+    rewritten = {**forced, "commitments": {**COMMITMENTS, "jobs": 1}}
+    for to in ("registered", "producing"):
+        assert guards(await move(world, landing, to=to, **rewritten)) == ["fields_belong_to_step"]
+    skipped = await moved(world, landing, to="producing", legal_entity=valid_entity(), **forced)
+    assert skipped["commitments"] == landing["commitments"]
+    assert skipped["legal_entity"]["adcode"] == "331102"
+    back = await move(world, skipped, to="started", verified_output_cny="1.00", **forced)
+    assert guards(back) == ["fields_belong_to_step"]
+
+
 async def test_evidence_of_another_project_is_unknown(world: World) -> None:
     other = await world.create_project(title="另一个项目")
     foreign = await file(world, other["id"], "tax_registration")

@@ -15,6 +15,7 @@ from services.registry.landings.guards import (
     effective_in_order,
     evaluate,
     forcible,
+    steps_taken,
 )
 from services.registry.landings.record import BROUGHT_LATER, brought, is_committed, lapses_after, to_read
 from services.registry.landings.schemas import (
@@ -135,12 +136,13 @@ async def move_landing(
     in_order = is_in_order(await transitions_of_subject(tx, row["id"]), effective_at)
     if data.force:
         _check_force(actor, from_state, data)
-        require_passed([effective_in_order(LandingFacts(effective_in_order=in_order))])
+        found = LandingFacts(effective_in_order=in_order)
+        require_passed([_fields_belong(from_state, data), effective_in_order(found)])
         details: dict[str, Any] = {}
     else:
         facts = await _facts(tx, after, evidence, data.reason, clock.civil_date(effective_at))
         facts = replace(facts, effective_in_order=in_order)
-        results = [_fields_belong(data), *evaluate(from_state, data.to, facts)]
+        results = [_fields_belong(from_state, data), *evaluate(from_state, data.to, facts)]
         require_passed(results)
         details = {"guards": as_details(results)}
     return await _move(tx, actor, row, after, data, effective_at, details)
@@ -247,9 +249,10 @@ def _check_force(actor: Principal, from_state: LandingState, data: LandingTransi
     require_passed([edge_exists(from_state, data.to, forcible(from_state, data.to))])
 
 
-def _fields_belong(data: LandingTransition) -> GuardResult:
-    """What a landing promised is not rewritten by a later step."""
-    foreign = [name for name, to in _BRINGS.items() if getattr(data, name) is not None and data.to != to]
+def _fields_belong(from_state: LandingState, data: LandingTransition) -> GuardResult:
+    """What a landing promised is not rewritten by a later step; a skip brings what the skipped steps do."""
+    taken = steps_taken(from_state, data.to)
+    foreign = [name for name, to in _BRINGS.items() if getattr(data, name) is not None and to not in taken]
     return GuardResult(
         "fields_belong_to_step",
         not foreign,
