@@ -244,6 +244,22 @@ async def test_a_landing_entered_after_its_grace_is_left_time_for_what_came_next
     assert lapsing["effective_at"] == signing["effective_at"] > "2026-03-09T16:00:00.000Z"
 
 
+async def test_a_landing_forced_back_to_signed_lapses_by_the_start_agreed_then(world: World) -> None:
+    _, landing = await signed(world)
+    assert await lapses(world, clock.today() + LATE_ENTRY + timedelta(days=1)) == 1
+    lapsed = (await world.operator.get(f"/v1/landings/{landing['id']}")).json()
+    back = await moved(world, lapsed, to="signed", force=True, reason="已开工")
+    assert (back["lapses_after"], back["commitments"]) == (None, landing["commitments"])
+    assert await lapses(world, date(2091, 1, 1)) == 0
+    assert guards(await move(world, back, to="lapsed")) == ["start_overdue"]
+    failed = await moved(world, back, to="breached", reason="未达成承诺")
+    renewed = {**COMMITMENTS, "start_on": "2091-03-05"}
+    again = await moved(world, failed, to="signed", force=True, reason="重新约定", commitments=renewed)
+    assert again["lapses_after"] == "2091-03-12"
+    assert await lapses(world, date(2091, 3, 12)) == 0
+    assert await lapses(world, date(2091, 3, 13)) == 1
+
+
 async def test_the_steps_of_a_landing_are_in_order_also_when_forced(world: World) -> None:
     project_id, landing = await intend(world)
     step = {"to": "signed", "commitments": COMMITMENTS, "compliance": COMPLIANT}

@@ -53,6 +53,11 @@ def lapses_after(row: Row) -> date | None:
     return add_working_days(row["start_on"], row["grace_working_days"]) if row["start_on"] else None
 
 
+def is_overdue(row: Row, on: date) -> bool:
+    """Tell whether the start and its grace have passed, as far as a start is agreed on at all."""
+    return row["lapses_after"] is not None and row["lapses_after"] < on
+
+
 def is_committed(row: Row) -> bool:
     """Tell whether everything that has to be promised was."""
     return all(row[name] is not None for name in _COMMITTED)

@@ -17,7 +17,14 @@ from services.registry.landings.guards import (
     forcible,
     steps_taken,
 )
-from services.registry.landings.record import BROUGHT_LATER, brought, is_committed, lapses_after, to_read
+from services.registry.landings.record import (
+    BROUGHT_LATER,
+    brought,
+    is_committed,
+    is_overdue,
+    lapses_after,
+    to_read,
+)
 from services.registry.landings.schemas import (
     LANDING_CREATED,
     LANDING_STATE_CHANGED,
@@ -131,8 +138,11 @@ async def move_landing(
     check_version(row["version"], expected_version)
     evidence = await require_evidence(tx, row["project_id"], data.evidence_ids)
     after = {**row, **brought(data), "state": data.to.value}
-    after["lapses_after"] = lapses_after(after)
     from_state = LandingState(row["state"])
+    if data.to == LandingState.SIGNED:
+        # A start that was missed or met counts no more; the step says which one does, or nobody knows.
+        agreed = from_state == LandingState.INTENT or data.commitments is not None
+        after["lapses_after"] = lapses_after(after) if agreed else None
     in_order = is_in_order(await transitions_of_subject(tx, row["id"]), effective_at)
     if data.force:
         _check_force(actor, from_state, data)
@@ -158,7 +168,7 @@ async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
     for due in await repository.overdue(tx, today, entered_before, limit):
         await lock_project(tx, SYSTEM, due["project_id"])
         row = await repository.find(tx, SYSTEM, due["id"], lock=True)
-        if row is None or row["state"] != LandingState.SIGNED or row["lapses_after"] >= today:
+        if row is None or row["state"] != LandingState.SIGNED or not is_overdue(row, today):
             continue
         overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
         signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
@@ -232,7 +242,7 @@ async def _facts(
         entity_inside_home_unit=inside,
         evidence_kinds=frozenset(item.kind for item in evidence),
         verified_evidence_kinds=frozenset(verified),
-        start_overdue=after["lapses_after"] < on if after["lapses_after"] else None,
+        start_overdue=is_overdue(after, on) if after["lapses_after"] else None,
         reason_given=bool(reason),
     )
 
