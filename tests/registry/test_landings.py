@@ -1,13 +1,19 @@
 """Landings through HTTP: from intent to honoured, and the ways they fail."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from services.registry.landings import repository
 from services.registry.landings.service import LATE_ENTRY, lapse_overdue
+from services.registry.projects.service import lock_project
 from shared import clock
+from shared.db.engine import WriteSession
+from shared.identity import SYSTEM
 from tests.registry.project_world import World, build_world, make, refusal
 from tests.support.services import ServiceUnderTest
 
@@ -28,8 +34,8 @@ async def world(registry: ServiceUnderTest) -> World:
     return await build_world(registry)
 
 
-async def intend(world: World) -> tuple[str, dict[str, Any]]:
-    project = await world.create_project()
+async def intend(world: World, **lead: Any) -> tuple[str, dict[str, Any]]:
+    project = await world.create_project(**lead)
     body = {"project_id": project["id"], "home_unit_id": world.home_unit_id}
     landing = await make(world.operator, "/v1/landings", body)
     return project["id"], landing
@@ -60,8 +66,10 @@ def guards(answer: httpx2.Response) -> list[str]:
     return [entry["code"] for entry in answer.json()["errors"]]
 
 
-async def signed(world: World, **commitments: Any) -> tuple[str, dict[str, Any]]:
-    project_id, landing = await intend(world)
+async def signed(
+    world: World, *, title: str = "柔性脑机接口电极", **commitments: Any
+) -> tuple[str, dict[str, Any]]:
+    project_id, landing = await intend(world, title=title)
     stated = {**COMMITMENTS, **commitments}
     return project_id, await moved(world, landing, to="signed", commitments=stated, compliance=COMPLIANT)
 
@@ -242,6 +250,50 @@ async def test_a_landing_entered_after_its_grace_is_left_time_for_what_came_next
     log = (await world.home_unit.get(f"/v1/landings/{landing['id']}/transitions")).json()["items"]
     signing, lapsing = log[-2:]
     assert lapsing["effective_at"] == signing["effective_at"] > "2026-03-09T16:00:00.000Z"
+
+
+async def test_a_landing_that_cannot_lapse_keeps_no_other_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = []
+    for title in ("甲", "乙"):
+        _, landing = await signed(world, title=title, start_on="2090-03-06")
+        ids.append(landing["id"])
+    change = repository.change
+
+    async def fail_for_one(tx: WriteSession, landing_id: str, values: Mapping[str, Any]) -> None:
+        await change(tx, landing_id, values)
+        if landing_id == ids[0]:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(repository, "change", fail_for_one)
+    assert await lapses(world, date(2090, 3, 14)) == 1
+    states = [(await world.home_unit.get(f"/v1/landings/{lnd}")).json()["state"] for lnd in ids]
+    assert states == ["signed", "lapsed"]
+    monkeypatch.undo()
+    assert await lapses(world, date(2090, 3, 14)) == 1
+
+
+async def test_landings_lapse_in_the_order_in_which_everybody_locks_projects(world: World) -> None:
+    found = []
+    for title, start_on in (("甲", "2090-06-01"), ("乙", "2090-03-06")):
+        project_id, _ = await signed(world, title=title, start_on=start_on)
+        found.append(project_id)
+    database, held = world.registry.database, asyncio.Event()
+
+    async def change_both() -> None:
+        async with database.write() as tx:
+            await lock_project(tx, SYSTEM, found[0])
+            held.set()
+            await asyncio.sleep(0.3)
+            await lock_project(tx, SYSTEM, found[1])
+
+    async def lapse() -> int:
+        await held.wait()
+        return await lapses(world, date(2091, 1, 1))
+
+    assert found == sorted(found)
+    assert await asyncio.gather(change_both(), lapse()) == [None, 2]
 
 
 async def test_a_landing_forced_back_to_signed_lapses_by_the_start_agreed_then(world: World) -> None:

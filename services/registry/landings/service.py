@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from services.registry.base import messaging
 from services.registry.evidence.schemas import EvidenceRead
 from services.registry.evidence.service import require_evidence
@@ -56,6 +58,8 @@ from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
+_log = structlog.get_logger(__name__)
+
 FORCE_SCOPE = "registry:landings:admin"
 DEFAULT_GRACE_WORKING_DAYS = 20
 LATE_ENTRY = timedelta(days=28)
@@ -91,7 +95,7 @@ async def create_landing(
         "updated_at": now,
     }
     await repository.add(tx, values)
-    await _log(tx, actor, values, None, effective_at=effective_at)
+    await _log_step(tx, actor, values, None, effective_at=effective_at)
     record = to_read(values)
     await _publish(tx, actor, LANDING_CREATED, record, effective_at=effective_at)
     return record
@@ -165,20 +169,29 @@ async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
     history does not do so in one moment, and what comes next may be on the way.
     """
     lapsed, entered_before = 0, clock.start_of_day(today) - LATE_ENTRY
-    for due in await repository.overdue(tx, today, entered_before, limit):
-        await lock_project(tx, SYSTEM, due["project_id"])
-        row = await repository.find(tx, SYSTEM, due["id"], lock=True)
-        if row is None or row["state"] != LandingState.SIGNED or not is_overdue(row, today):
-            continue
-        overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
-        signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
-        effective_at = max(overdue_at, signed_at)
-        step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
-        after = {**row, "state": step.to.value}
-        details = {"guards": [{"guard": "start_overdue", "passed": True}]}
-        await _move(tx, SYSTEM, row, after, step, effective_at, details)
-        lapsed += 1
+    found = await repository.overdue(tx, today, entered_before, limit)
+    for due in sorted(found, key=lambda row: str(row["project_id"])):
+        try:
+            async with tx.savepoint():
+                lapsed += await _lapse(tx, due, today)
+        except Exception:
+            # One that cannot lapse must not keep all others from it.
+            _log.exception("landing_not_lapsed", landing_id=due["id"])
     return lapsed
+
+
+async def _lapse(tx: WriteSession, due: Row, today: date) -> bool:
+    await lock_project(tx, SYSTEM, due["project_id"])
+    row = await repository.find(tx, SYSTEM, due["id"], lock=True)
+    if row is None or row["state"] != LandingState.SIGNED or not is_overdue(row, today):
+        return False
+    overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
+    signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
+    step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
+    after = {**row, "state": step.to.value}
+    details = {"guards": [{"guard": "start_overdue", "passed": True}]}
+    await _move(tx, SYSTEM, row, after, step, max(overdue_at, signed_at), details)
+    return True
 
 
 async def _move(
@@ -193,7 +206,7 @@ async def _move(
     after = {**after, "version": row["version"] + 1, "updated_at": clock.now()}
     changed = {name: value for name, value in after.items() if row[name] != value}
     await repository.change(tx, row["id"], changed)
-    await _log(
+    await _log_step(
         tx,
         actor,
         after,
@@ -296,7 +309,9 @@ async def _lock_landing(tx: WriteSession, actor: Principal, landing_id: str) -> 
     return row
 
 
-async def _log(tx: WriteSession, actor: Principal, row: Row, from_state: str | None, **entry: Any) -> None:
+async def _log_step(
+    tx: WriteSession, actor: Principal, row: Row, from_state: str | None, **entry: Any
+) -> None:
     await log_transition(
         tx,
         actor,
