@@ -123,6 +123,15 @@ async def test_a_project_lands_once_at_a_home_unit_that_knows_it(world: World) -
     assert (await world.operator.post("/v1/landings", json=elsewhere)).status_code == 201
 
 
+async def test_a_project_that_has_ended_begins_no_landing(world: World) -> None:
+    project = await world.create_project()
+    step = {"to": "rejected", "reason": "不符合方向"}
+    await make(world.operator, f"/v1/projects/{project['id']}/transitions", step, version=1)
+    body = {"project_id": project["id"], "home_unit_id": world.home_unit_id}
+    assert refusal(await world.operator.post("/v1/landings", json=body)) == (409, "project_ended")
+    assert (await world.operator.get("/v1/landings")).json()["items"] == []
+
+
 async def test_strangers_see_no_landing(world: World) -> None:
     project_id, landing = await intend(world)
     url = f"/v1/landings/{landing['id']}"

@@ -10,7 +10,7 @@ from services.registry.base import messaging
 from services.registry.evidence.schemas import EvidenceRead
 from services.registry.evidence.service import require_evidence
 from services.registry.landings import repository
-from services.registry.landings.errors import HomeUnitNotProposed
+from services.registry.landings.errors import HomeUnitNotProposed, ProjectEnded
 from services.registry.landings.guards import (
     LandingFacts,
     LandingState,
@@ -46,7 +46,7 @@ from services.registry.projects.guarding import (
 )
 from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import lock_project, log_transition
-from services.registry.projects.stage import Track
+from services.registry.projects.stage import EXITS, Track
 from services.registry.projects.transitions import transitions_of_subject
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import load_catalogue
@@ -78,6 +78,8 @@ async def create_landing(
     effective_at = _happened(data.effective_at)
     project = await lock_project(tx, actor, data.project_id)
     await check_takes_part(tx, actor, project, or_else=data.home_unit_id)
+    if project["stage"] in EXITS:
+        raise ProjectEnded()
     await require_organisation(tx, data.home_unit_id, "home_unit")
     if data.home_unit_id not in project["party_ids"]:
         raise HomeUnitNotProposed()
