@@ -18,11 +18,11 @@ from services.registry.enclaves.routes import enclaves_router
 from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
 from services.registry.evidence.routes import evidence_router
 from services.registry.landings.routes import router as landings_router
-from services.registry.landings.service import lands_at
+from services.registry.landings.service import follow_project, lands_at
 from services.registry.landings.timer import lapse
 from services.registry.organisations.dependants import Dependants as OrganisationDependants
 from services.registry.organisations.routes import organisations_router
-from services.registry.projects.routes import router as projects_router
+from services.registry.projects.routes import projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
@@ -68,7 +68,7 @@ def create_app(
             directory=Path(__file__).parent,
             state=state,
             routers=[
-                projects_router,
+                projects_router(follow_project),
                 organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
                 enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave)),
                 networks_router,

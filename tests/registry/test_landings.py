@@ -132,6 +132,23 @@ async def test_a_project_that_has_ended_begins_no_landing(world: World) -> None:
     assert (await world.operator.get("/v1/landings")).json()["items"] == []
 
 
+async def test_a_landing_follows_its_project_to_another_enclave(world: World) -> None:
+    project_id, landing = await intend(world)
+    body = {"name": "另一飞地", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+    enclave = await make(world.admin, "/v1/enclaves", body)
+    moving = await world.operator.patch(
+        f"/v1/projects/{project_id}", json={"enclave_id": enclave["id"]}, headers={"if-match": '"1"'}
+    )
+    assert moving.status_code == 200, moving.text
+    followed = (await world.operator.get(f"/v1/landings/{landing['id']}")).json()
+    assert (followed["enclave_id"], followed["version"]) == (enclave["id"], 2)
+    listed = await world.operator.get(f"/v1/landings?enclave_id={enclave['id']}")
+    assert listed.json()["items"] == [followed]
+    [event] = await world.events("landing.updated")
+    assert event["data"]["object"] == followed
+    assert event["data"]["previous"] == {"enclave_id": world.enclave_id}
+
+
 async def test_strangers_see_no_landing(world: World) -> None:
     project_id, landing = await intend(world)
     url = f"/v1/landings/{landing['id']}"

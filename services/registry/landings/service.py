@@ -30,6 +30,7 @@ from services.registry.landings.record import (
 from services.registry.landings.schemas import (
     LANDING_CREATED,
     LANDING_STATE_CHANGED,
+    LANDING_UPDATED,
     LandingCreate,
     LandingRead,
     LandingTransition,
@@ -164,6 +165,14 @@ async def move_landing(
     return await _move(tx, actor, row, after, data, effective_at, details)
 
 
+async def follow_project(tx: WriteSession, actor: Principal, project_id: str, enclave_id: str | None) -> None:
+    """Let the landings of a locked project follow it to another enclave."""
+    for row in await repository.of_project(tx, project_id):
+        changes = {"enclave_id": enclave_id, "version": row["version"] + 1, "updated_at": clock.now()}
+        await repository.change(tx, row["id"], changes)
+        await _tell(tx, actor, LANDING_UPDATED, row, {**row, **changes})
+
+
 async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
     """Let signed landings lapse whose start and grace have passed; return how many did.
 
@@ -219,19 +228,22 @@ async def _move(
         forced=data.force,
         details=details,
     )
+    return await _tell(tx, actor, LANDING_STATE_CHANGED, row, after, effective_at)
+
+
+async def _tell(
+    tx: WriteSession,
+    actor: Principal,
+    event_type: EventType,
+    row: Row,
+    after: Row,
+    effective_at: datetime | None = None,
+) -> LandingRead:
     record, before = to_read(after), to_read(row).model_dump(mode="json")
     names = [name for name, value in record.model_dump(mode="json").items() if value != before[name]]
     told = sorted(set(names) - {"version", "updated_at"})
     previous = {name: before[name] for name in told}
-    await _publish(
-        tx,
-        actor,
-        LANDING_STATE_CHANGED,
-        record,
-        changed=told,
-        previous=previous,
-        effective_at=effective_at,
-    )
+    await _publish(tx, actor, event_type, record, changed=told, previous=previous, effective_at=effective_at)
     return record
 
 

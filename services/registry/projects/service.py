@@ -1,6 +1,6 @@
 """Use cases of projects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,9 @@ from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
 _PARTY_FIELDS = frozenset({"enclave_id", "operator_id", "team_organisation_id", "home_unit_ids"})
+FollowEnclave = Callable[[WriteSession, Principal, str, str | None], Awaitable[None]]
+"""Tells what stands on a project that it has another enclave; supplied from above."""
+
 _OPERATOR_KINDS = ("operator", "platform_company")
 
 
@@ -94,7 +97,13 @@ async def list_projects(
 
 
 async def update_project(
-    tx: WriteSession, actor: Principal, project_id: str, expected_version: int, data: ProjectUpdate
+    tx: WriteSession,
+    actor: Principal,
+    project_id: str,
+    expected_version: int,
+    data: ProjectUpdate,
+    *,
+    follow_enclave: FollowEnclave,
 ) -> ProjectRead:
     """Change a project; a patch that changes nothing keeps its version and emits nothing."""
     row = await lock_project(tx, actor, project_id)
@@ -110,6 +119,7 @@ async def update_project(
     changes |= await _new_identity(tx, row, changes)
     if "enclave_id" in changes:
         await _enclave_for(tx, actor, changes["enclave_id"])
+        await follow_enclave(tx, actor, project_id, changes["enclave_id"])
     return await change_project(tx, actor, row, changes)
 
 

@@ -22,7 +22,7 @@ from services.registry.landings.schemas import (
     LandingTransition,
     LegalEntity,
 )
-from services.registry.landings.service import create_landing, lands_at, move_landing
+from services.registry.landings.service import create_landing, follow_project, lands_at, move_landing
 from services.registry.projects.places import add_place
 from services.registry.projects.schemas import (
     FunctionPlaceCreate,
@@ -105,7 +105,9 @@ class _Replay:
 
     async def contact(self, step: steps.ContactNoted) -> None:
         data = ProjectUpdate(last_contact_on=step.on)
-        updated = await update_project(self.tx, self.operator, self.id, self.version, data)
+        updated = await update_project(
+            self.tx, self.operator, self.id, self.version, data, follow_enclave=follow_project
+        )
         self.version = updated.version
 
     async def match(self, step: steps.HomeMatched) -> None:
