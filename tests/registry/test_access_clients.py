@@ -100,6 +100,18 @@ async def test_disabled_client_is_out_at_once_and_back_when_enabled(secured: Sec
     assert (await by_key.get("/v1/organisations")).status_code == 200
 
 
+async def test_a_stronger_client_is_enabled_by_who_could_grant_it(secured: Secured) -> None:
+    home, admin = await secured.organisation(), await secured.admin()
+    issued = await secured.new_client(home, READ, "registry:projects:approve")
+    url = f"/v1/clients/{issued['id']}"
+    await admin.patch(url, json={"status": "disabled"}, headers={"if-match": '"1"'})
+    member, match = await secured.member(home, KEY_ADMIN, READ), {"if-match": '"2"'}
+    refused = await member.patch(url, json={"status": "active"}, headers=match)
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_not_grantable")
+    weaker = await member.patch(url, json={"status": "active", "scopes": [READ]}, headers=match)
+    assert (weaker.status_code, weaker.json()["status"]) == (200, "active")
+
+
 async def test_narrower_scopes_bind_tokens_already_issued(secured: Secured) -> None:
     issued = await secured.new_client(await secured.organisation(), "registry:*:read", "registry:*:write")
     caller, admin = await secured.caller(issued["id"], issued["secret"]), await secured.admin()
