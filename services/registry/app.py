@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.registry.access.grants import withheld_events
 from services.registry.access.parts import EXTRA, build_access
 from services.registry.access.routes import router as access_router
 from services.registry.access.token_routes import router as token_router
@@ -57,7 +58,7 @@ def create_app(
         database=database,
         authenticator=authenticator or access.authenticator,
         signer=CursorSigner(settings.secret_key),
-        feed=Feed(database, messaging, parties),
+        feed=Feed(database, messaging, parties, withhold=withheld_events),
         idempotency_keys=idempotency_keys,
         extra={EXTRA: access, "matching": matching},
     )

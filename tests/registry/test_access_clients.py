@@ -6,7 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from services.registry.base import idempotency_keys, messaging
-from tests.registry.access_world import ADMIN, ADMIN_SECRET, KEY_ADMIN, Secured, secured_registry
+from tests.registry.access_world import (
+    ADMIN,
+    ADMIN_SECRET,
+    KEY_ADMIN,
+    MATCHING_SECRET,
+    Secured,
+    secured_registry,
+)
 
 READ = "registry:organisations:read"
 
@@ -290,6 +297,24 @@ async def test_other_services_hear_of_every_change(secured: Secured) -> None:
         "id", "organisation_id", "name", "scopes", "reach", "status", "managed", "last_used_at", "version",
         "created_at", "updated_at",
     }  # fmt: skip
+
+
+async def test_events_of_credentials_reach_only_who_may_read_credentials(secured: Secured) -> None:
+    home, follow = await secured.organisation(), "registry:events:read"
+    reader, keeper = await secured.member(home, follow), await secured.member(home, follow, KEY_ADMIN)
+    service = await secured.caller("cli_matching", MATCHING_SECRET)
+    body = {"name": "k", "scopes": [READ], "organisation_id": home}
+    assert (await (await secured.admin()).post("/v1/api-keys", json=body)).status_code == 201
+    await secured.service.sequence()
+    for query in ("", "?types=client.*,api_key.*,organisation.*"):
+        seen = [
+            {event["type"] for event in (await caller.get(f"/v1/events{query}")).json()["items"]}
+            for caller in (reader, keeper, service)
+        ]
+        assert seen[0] == {"organisation.created"}
+        assert seen[1] == seen[2] == {"organisation.created", "client.created", "api_key.created"}
+    lines = await reader.get("/v1/events", headers={"accept": "application/jsonl"})
+    assert b"api_key" not in lines.content
 
 
 @pytest.mark.parametrize(
