@@ -113,3 +113,7 @@ async def test_claim_is_stated_in_ones_own_name(world: World) -> None:
     assert refusal(await world.operator.post("/v1/claims", json=body)) == (403, "insufficient_scope")
     assert (await make(world.admin, "/v1/claims", body))["stated_by_id"] == world.home_unit_id
     assert refusal(await world.admin.post("/v1/claims", json=body)) == (409, "claim_exists")
+    own = {**body, "stated_by_id": None}
+    for client in (world.operator, world.admin):
+        await make(client, "/v1/claims", own)
+        assert refusal(await client.post("/v1/claims", json=own)) == (409, "claim_exists")

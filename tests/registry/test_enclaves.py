@@ -176,6 +176,8 @@ async def test_external_id_names_one_enclave(world: World) -> None:
     body = {"name": "甲", "home_unit_id": world.home_unit_id, "external_id": "fact-1"}
     await make(world.home_unit, "/v1/enclaves", body)
     assert refusal(await world.home_unit.post("/v1/enclaves", json=body)) == (409, "enclave_exists")
+    theirs = {**body, "home_unit_id": world.stranger_id}
+    assert (await make(world.stranger, "/v1/enclaves", theirs))["external_id"] == "fact-1"
 
 
 @pytest.mark.parametrize(

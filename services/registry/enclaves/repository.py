@@ -16,10 +16,12 @@ from shared.db.visibility import Viewer, seen_by, visible
 
 _ENCLAVE_REFUSALS = {
     "pk_enclaves": EnclaveExists,
-    "uq_enclaves_external_id": EnclaveExists,
+    "uq_enclaves_home_unit_external": EnclaveExists,
     "uq_enclaves_network_centre": CentreTaken,
 }
-_NETWORK_REFUSALS = dict.fromkeys(("pk_networks", "uq_networks_external_id"), NetworkExists)
+_NETWORK_REFUSALS = dict.fromkeys(
+    ("pk_networks", "uq_networks_operator_external", "uq_networks_external"), NetworkExists
+)
 
 
 async def find(
@@ -102,4 +104,5 @@ async def add_network(tx: WriteSession, values: dict[str, Any]) -> None:
 
 async def change_network(tx: WriteSession, network_id: str, values: dict[str, Any]) -> None:
     """Update one network whose row this transaction has locked."""
-    await tx.execute(update(networks).where(networks.c.id == network_id).values(values))
+    with refusing(networks, _NETWORK_REFUSALS):
+        await tx.execute(update(networks).where(networks.c.id == network_id).values(values))
