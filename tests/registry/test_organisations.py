@@ -56,6 +56,20 @@ async def test_patch_needs_the_version_last_read(registry: ServiceUnderTest) -> 
     assert same.headers["etag"] == '"2"'
 
 
+@pytest.mark.parametrize("field", [{"adcode": "330000"}, {"unit_type": "city"}])
+async def test_an_organisation_does_not_widen_its_own_division(
+    registry: ServiceUnderTest, field: dict[str, str]
+) -> None:
+    url = (await registry.as_admin().post("/v1/organisations", json=HOME)).headers["location"]
+    itself, match = registry.as_org(url.rsplit("/", 1)[1]), {"if-match": '"1"'}
+    wider = await itself.patch(url, json=field, headers=match)
+    assert (wider.status_code, wider.json()["code"]) == (403, "insufficient_scope")
+    name = {"name": "新名", "adcode": HOME["adcode"]}
+    assert (await itself.patch(url, json=name, headers=match)).status_code == 200
+    changed = await registry.as_admin().patch(url, json=field, headers={"if-match": '"2"'})
+    assert changed.status_code == 200
+
+
 async def test_each_change_has_its_event_in_order(registry: ServiceUnderTest) -> None:
     admin = registry.as_admin()
     url = (await admin.post("/v1/organisations", json=HOME)).headers["location"]
