@@ -136,7 +136,7 @@ async def _check_may_verify(
             return
     raise InsufficientScope(
         "Evidence is verified by the enclave's home unit or one the project lands at, not by who filed it.",
-        "证明材料须由未提交该材料的飞出地主体核验,即飞地的飞出地或项目落地所在的飞出地。",
+        "证明材料须由未提交该材料的飞出地主体核验，即飞地的飞出地或项目落地所在的飞出地。",
     )
 
 
