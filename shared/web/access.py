@@ -18,6 +18,7 @@ from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
 from shared.identity import Principal
 from shared.web.auth import bearer_of, require_scope
 from shared.web.idempotency import IdempotentTransaction, StoredResponse
+from shared.web.standing import revoked
 from shared.web.state import ServiceState, state_of
 
 PUBLIC = {"x-public": True}
@@ -37,6 +38,19 @@ class Access:
 
 class ReadAccess(Access):
     """What a reading handler works with."""
+
+    def __init__(self, request: Request, state: ServiceState, principal: Principal, scope: str) -> None:
+        super().__init__(request, state, principal)
+        self._scope = scope
+
+    async def check_again(self) -> None:
+        """Refuse what would be refused now, for what goes on long after it was let in."""
+        current = await _authenticated(self.request, self.state, self._scope)
+        if (current.organisation_id, current.sees_network) != (
+            self.principal.organisation_id,
+            self.principal.sees_network,
+        ):
+            raise revoked()
 
     def session(self) -> AbstractAsyncContextManager[ReadSession]:
         """Open a read session."""
@@ -154,9 +168,7 @@ class _Policy:
 
     async def _authenticate(self, request: Request) -> tuple[ServiceState, Principal]:
         state = state_of(request)
-        principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
-        require_scope(principal, self.scope)
-        return state, principal
+        return state, await _authenticated(request, state, self.scope)
 
 
 class Reads(_Policy):
@@ -164,7 +176,7 @@ class Reads(_Policy):
 
     async def __call__(self, request: Request) -> ReadAccess:
         state, principal = await self._authenticate(request)
-        return ReadAccess(request, state, principal)
+        return ReadAccess(request, state, principal, self.scope)
 
 
 class Writes(_Policy):
@@ -187,6 +199,12 @@ class Writes(_Policy):
                 errors=[FieldError("missing_header", "is required", "必填", header="Idempotency-Key")],
             )
         return WriteAccess(request, state, principal)
+
+
+async def _authenticated(request: Request, state: ServiceState, scope: str) -> Principal:
+    principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
+    require_scope(principal, scope)
+    return principal
 
 
 def _etags(header: str) -> set[str]:
