@@ -90,7 +90,7 @@ async def reserve(tale: Tale) -> None:
         "For this step the registry asks matching itself and keeps the score with its reasons.",
     )
     project = await tale.move("reserve", tale.calendar.at(33))
-    tale.screen.point("reserve score", f"{project['reserve_score']:.3f}")
+    tale.screen.point("reserve score", f"{project['reserve_score']:.2f}")
     await counted(tale.cast.home_unit, "reserve", tale.project_id)
     before, now = tale.readings["before"][0], await read(tale.cast.home_unit)
     tale.screen.point("yardstick", f"reserve projects {before.reserve} → {now.reserve}", style="green")

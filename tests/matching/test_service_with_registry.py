@@ -129,14 +129,17 @@ async def test_from_a_lead_in_the_registry_to_the_guard_that_asks(network: Netwo
         "http://matching.test", token=credentials, transport=httpx2.ASGITransport(network.matching.app)
     )
     guard = MatchingClient(asking)
-    found = await guard.best_home_unit(lead["id"])
+    found = await guard.best_home_unit(lead["id"], lead["version"])
     await guard.close()
     await credentials.close()
     assert (found.feasible_count, found.home_unit_id) == (1, home["id"])
+    assert found.project_version == lead["version"]
     assert found.score is not None
     assert 0.5 < found.score < 1
+    assert found.score == round(found.score, 2)
     reasons = {reason["criterion"]: reason["zh"] for reason in found.reasons}
     assert reasons["city_cluster"].startswith("城市群：与飞入地同属一个城市群（圈层式）")
+    assert not any("5,000,000" in (text or "") for text in reasons.values())
     assert reasons["own_enclave"].startswith("本地飞地在孵：项目在该地自己的飞地内")
 
 

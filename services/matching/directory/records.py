@@ -24,6 +24,7 @@ class Project:
     """A project on file, with what its enclave adds and who may see it."""
 
     id: str
+    version: int
     title: str
     summary: str
     stage: str

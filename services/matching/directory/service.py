@@ -186,6 +186,7 @@ def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
     own = row["own_place"]
     return Project(
         id=row["id"],
+        version=row["version"],
         title=row["title"],
         summary=row["summary"],
         stage=row["stage"],

@@ -19,6 +19,10 @@ Read = Annotated[ReadAccess, Depends(Reads("matching:recommendations:read"))]
 Limit = Annotated[int, Query(ge=1, le=100, description="Candidates ranked, and candidates left open.")]
 RefusedLimit = Annotated[int, Query(ge=0, le=200, description="Refused candidates listed.")]
 Explain = Annotated[bool, Query(description="Whether each candidate comes with its gates and criteria.")]
+Redacted = Annotated[
+    bool,
+    Query(description="As the project's other parties see it, for an answer that will be shown to them."),
+]
 Lang = Annotated[Literal["zh", "en"] | None, Query(description="One language only; both without it.")]
 
 
@@ -35,12 +39,13 @@ async def recommend_home_units(
     refused_limit: RefusedLimit = 20,
     explain: Explain = True,
     lang: Lang = None,
+    redacted: Redacted = False,
 ) -> Response:
     """Rank the home units for a project, with reasons, refusals and the questions still open.
 
     An unknown is not a pass: a home unit is feasible only if every gate is known to hold.
     """
-    ask = Ask(limit, refused_limit, explain, lang)
+    ask = Ask(limit, refused_limit, explain, lang, redacted)
     found = await service.home_units_for_project(_engine(access), access.principal, project_id, ask)
     return _answer(access, found)
 

@@ -152,9 +152,10 @@ class _Recommendations(Output):
 
 
 class ProjectRecommendations(_Recommendations):
-    """The best home units for a project."""
+    """The best home units for a project; `project_version` is the version of it that was judged."""
 
     project_id: str
+    project_version: int
     items: list[RecommendedHomeUnit]
     open_items: list[OpenHomeUnit]
     refused_items: list[RefusedHomeUnit]

@@ -32,6 +32,7 @@ class Ask:
     refused_limit: int
     explain: bool
     lang: str | None
+    redacted: bool = False
 
 
 async def home_units_for_project(
@@ -51,16 +52,18 @@ async def home_units_for_project(
     wording = _wording(ask, "home_unit_id", "home_unit_name")
 
     def outsider(home_unit_id: str) -> bool:
-        return not viewer.sees_network and viewer.organisation_id != home_unit_id
+        return ask.redacted or not (viewer.sees_network or viewer.organisation_id == home_unit_id)
 
+    sees_medians = viewer.sees_network and not ask.redacted
     items = [
-        ranked_item(item, wording, outsider=outsider(item.candidate_id), sees_medians=viewer.sees_network)
+        ranked_item(item, wording, outsider=outsider(item.candidate_id), sees_medians=sees_medians)
         for item in result.ranked
     ]
     undecided = [
         open_item(item, wording, outsider=outsider(item.candidate_id)) for item in result.open_candidates
     ]
-    own = {"project_id": project_id, "items": items, "open_items": undecided}
+    judged = {"project_id": project_id, "project_version": project.version}
+    own = {**judged, "items": items, "open_items": undecided}
     return {**own, **_rest(engine, result, wording, ask)}
 
 
