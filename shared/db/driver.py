@@ -71,8 +71,9 @@ class PostgresDriver:
             asyncpg.InterfaceError,
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,
+            asyncpg.InsufficientResourcesError,
         ) as error:
-            raise ConnectionError("the connection to the store was lost") from error
+            raise ConnectionError("the store has no connection for this statement") from error
 
     async def _open(self) -> Any:
         import asyncpg
