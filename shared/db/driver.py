@@ -139,6 +139,15 @@ async def first_row(connection: Any, dialect: str, sql: str, params: Sequence[An
         raise _as_sqlalchemy(error, sql) from error
 
 
+def is_of_data(error: BaseException | None) -> bool:
+    """Tell whether the store does not take a value; SQLAlchemy has no class for asyncpg's own word of it."""
+    while error is not None:
+        if "DataError" in {kind.__name__ for kind in type(error).__mro__}:
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
 def forget_values(*errors: BaseException | None) -> None:
     """Take out of a store's errors, and of what they were wrapped around, the values these quote.
 
@@ -150,17 +159,9 @@ def forget_values(*errors: BaseException | None) -> None:
         while inner is not None:
             if getattr(inner, "detail", None):
                 inner.detail = None
-            if _is_of_data(inner):
+            if is_of_data(inner):
                 inner.args = (f"{type(inner).__name__}: a value the store does not take",)
             inner = getattr(inner, "orig", None) or inner.__cause__
-
-
-def _is_of_data(error: BaseException | None) -> bool:
-    while error is not None:
-        if "DataError" in {kind.__name__ for kind in type(error).__mro__}:
-            return True
-        error = getattr(error, "orig", None) or error.__cause__
-    return False
 
 
 def _as_sqlalchemy(error: Exception, sql: str) -> Exception:

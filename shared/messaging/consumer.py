@@ -192,7 +192,7 @@ class FeedConsumer:
             waiting = await self._waiting_subjects(tx, page.events)
             passing = []
             for raw in page.events:
-                subject, sequence = raw["subject"]["id"], raw["sequence"]
+                subject, sequence = _subject_of(raw), raw["sequence"]
                 if subject in waiting:
                     await self._bury(tx, raw, f"waits behind event {waiting[subject]}")
                 elif not one_by_one:
@@ -246,7 +246,7 @@ class FeedConsumer:
     async def _waiting_subjects(self, tx: ReadSession, events: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Return which subjects of these events have dead letters, and the first one's position."""
         letters = self._tables.dead_letters
-        subjects = {raw["subject"]["id"] for raw in events}
+        subjects = {_subject_of(raw) for raw in events}
         statement = (
             select(letters.c.subject_id, letters.c.sequence)
             .where(letters.c.consumer == self.name, letters.c.subject_id.in_(subjects))
@@ -258,7 +258,7 @@ class FeedConsumer:
         letter = {
             "consumer": self.name,
             "sequence": raw["sequence"],
-            "subject_id": raw["subject"]["id"],
+            "subject_id": _subject_of(raw),
             "reason": reason.replace("\x00", ""),
             "payload": to_json(raw).decode(),
             "recorded_at": self._clock(),
@@ -281,6 +281,13 @@ class FeedConsumer:
                     return Redelivery(applied, len(rows) - applied)
                 await tx.execute(delete(letters).where(this))
         return Redelivery(len(rows), 0)
+
+
+def _subject_of(raw: Mapping[str, Any]) -> str:
+    """Return the subject's id; an event without one is a subject of its own, behind which nothing waits."""
+    subject = raw.get("subject")
+    name = subject.get("id") if isinstance(subject, Mapping) else None
+    return name.replace("\x00", "")[:40] if isinstance(name, str) else f"event {raw['sequence']}"
 
 
 def _position_after(page: FetchedPage, state: Row) -> int:
