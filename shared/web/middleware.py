@@ -17,6 +17,9 @@ from shared.messaging.failures import is_permanent
 from shared.telemetry import REQUEST_SECONDS
 from shared.web.problems import error_from_status, problem_response
 
+CLIENT_CLOSED_REQUEST = 499
+"""What is counted for a caller who left before the request was whole; nobody reads an answer."""
+
 MAX_HEADER_BYTES = 65_536
 MAX_TARGET_BYTES = 32_768
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,128}$")
@@ -60,6 +63,9 @@ class RequestMiddleware:
             else:
                 await self._app(scope, _limited(receive, self._max_body_bytes), send_with_headers)
         except Exception as error:
+            if isinstance(error, ClientDisconnect) and not started_answer:
+                status = CLIENT_CLOSED_REQUEST
+                return
             if started_answer and _caller_left(error):
                 return
             self._log.error("unhandled_error", path=scope["path"], exc_info=error)

@@ -1,5 +1,6 @@
-"""No line of the log tells what a record holds, whatever goes wrong."""
+"""What the log says when something goes wrong, and that it never tells what a record holds."""
 
+import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -94,3 +95,34 @@ async def test_a_value_the_store_does_not_take_is_not_quoted(registry: ServiceUn
                 await add(tx, {"id": {CANARY: 1}})
         assert not isinstance(failed.value, IntegrityError)
         assert CANARY not in f"{failed.value} {failed.value.__cause__} {failed.value.orig}"
+
+
+async def test_a_caller_who_leaves_before_the_body_is_whole_is_no_error(
+    registry: ServiceUnderTest, log: StringIO
+) -> None:
+    token = registry.as_admin().headers["authorization"].encode()
+    messages = iter(({"type": "http.request", "body": b'{"kind"', "more_body": True},))
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    for path in ("/v1/organisations", "/oauth2/token"):
+        form = b"application/x-www-form-urlencoded" if "token" in path else b"application/json"
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"content-type", form), (b"authorization", token)],
+            "server": ("127.0.0.1", 80),
+        }
+        await registry.app(scope, receive, send)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["level"], line["status"]) for line in lines] == [("info", 499)] * 2
