@@ -5,8 +5,10 @@ import time
 from typing import Any
 
 import anyio
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.context import RequestContext, request_context
@@ -58,8 +60,7 @@ class RequestMiddleware:
 
         try:
             if too_large is not None:
-                refusal = problem_response(error_from_status(too_large), instance=scope["path"])
-                await refusal(scope, receive, send_with_headers)
+                await _problem(scope, error_from_status(too_large))(scope, receive, send_with_headers)
             else:
                 await self._app(scope, _limited(receive, self._max_body_bytes), send_with_headers)
         except Exception as error:
@@ -71,8 +72,7 @@ class RequestMiddleware:
             self._log.error("unhandled_error", path=scope["path"], exc_info=error)
             if started_answer:
                 raise
-            failure = problem_response(_failure(error), instance=scope["path"])
-            await failure(scope, receive, send_with_headers)
+            await _problem(scope, _failure(error))(scope, receive, send_with_headers)
         finally:
             self._record(scope, status, time.perf_counter() - started)
             request_context.reset(token)
@@ -87,6 +87,11 @@ class RequestMiddleware:
         self._log.info(
             "request", method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2)
         )
+
+
+def _problem(scope: Scope, error: DomainError) -> Response:
+    language = Headers(scope=scope).get("accept-language")
+    return problem_response(error, instance=scope["path"], accept_language=language)
 
 
 def _failure(error: Exception) -> DomainError:

@@ -1,6 +1,6 @@
 """The list that the ``type`` of every problem document refers to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -42,6 +42,31 @@ async def test_a_body_that_is_too_large_is_a_problem_whether_it_says_so_or_not(
         )
         assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
         assert refused.headers["x-request-id"] == refused.json()["request_id"]
+
+
+async def test_a_refusal_before_any_route_speaks_the_callers_language(
+    registry: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(error: Exception) -> Callable[[], None]:
+        def fail() -> None:
+            raise error
+
+        return fail
+
+    admin = registry.as_admin()
+    admin.headers["accept-language"] = "zh-CN,zh;q=0.9"
+    json_body = {"content-type": "application/json"}
+    answers = {
+        413: await admin.post("/v1/organisations", content=b" " * 2_000_000, headers=json_body),
+        414: await admin.get("/v1/organisations?x=" + "a" * 40_000),
+        431: await admin.get("/v1/organisations", headers={"x-large": "a" * 70_000}),
+    }
+    for status, error in {500: RuntimeError(), 503: ConnectionError()}.items():
+        monkeypatch.setattr(registry.database, "read", broken(error))
+        answers[status] = await admin.get("/v1/organisations")
+    for status, answer in answers.items():
+        assert (answer.status_code, answer.headers["content-language"]) == (status, "zh-CN"), answer.text
+        assert not answer.json()["title"].isascii()
 
 
 async def test_a_store_without_a_free_connection_is_unavailable(
