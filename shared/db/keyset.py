@@ -11,8 +11,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Select, String, and_, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
@@ -328,7 +331,8 @@ def _criterion(column: ColumnElement[Any] | Column[Any], condition: Condition) -
     if condition.operator == "in":
         return column.in_(condition.value)
     if condition.operator == "contains":
-        return column.contains(condition.value, autoescape=True)
+        folded = condition.value.encode().lower().decode()  # Of bytes, only A to Z are lowered.
+        return _lowered(column).contains(folded, autoescape=True)
     comparisons: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
         "eq": lambda left, right: left == right,
         "gte": lambda left, right: left >= right,
@@ -337,6 +341,23 @@ def _criterion(column: ColumnElement[Any] | Column[Any], condition: Condition) -
         "lt": lambda left, right: left < right,
     }
     return comparisons[condition.operator](column, condition.value)
+
+
+class _lowered(FunctionElement[str]):  # noqa: N801
+    """A text with A to Z in lower case and everything else as it is, on both databases."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_lowered)
+def _lower(element: _lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_lowered, "postgresql")
+def _lower_on_postgresql(element: _lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f'lower({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
 async def _total(session: ReadSession, statement: Select[Any]) -> Total:

@@ -111,7 +111,10 @@ def _filter_parameters(name: str, rule: Filter) -> Iterator[dict[str, Any]]:
                 schema["pattern"] = rf"^[^,\u0000]{{0,{MAX_TEXT}}}(,[^,\u0000]{{0,{MAX_TEXT}}})*$"
         else:
             schema = _scalar_schema(rule)
-        yield _query(alias, schema, rule.description or f"Filter by `{name}`.")
+        description = rule.description or f"Filter by `{name}`."
+        if operator == "contains":
+            description += " A to Z match in either case."
+        yield _query(alias, schema, description)
 
 
 def _scalar_schema(rule: Filter) -> dict[str, Any]:
