@@ -30,3 +30,15 @@ async def test_contains_takes_a_to_z_in_either_case_and_all_else_as_it_is(
         await make(admin, PATH, {"kind": "operator", "name": name})
     answer = await admin.get(PATH, params={"name[contains]": asked, "sort": "created_at"})
     assert [item["name"] for item in answer.json()["items"]] == found
+
+
+@pytest.mark.parametrize("suffix", ["!!!!", "=", "====", " ", "\n", "A", "AAAA", "科"])
+async def test_a_cursor_with_anything_after_it_is_none(registry: ServiceUnderTest, suffix: str) -> None:
+    admin = registry.as_admin()
+    for name in ("甲", "乙"):
+        await make(admin, PATH, {"kind": "operator", "name": name})
+    cursor = (await admin.get(PATH, params={"limit": 1})).json()["next_cursor"]
+    assert (await admin.get(PATH, params={"limit": 1, "cursor": cursor})).status_code == 200
+    for spoilt in (cursor + suffix, suffix + cursor, cursor[:9] + suffix + cursor[9:]):
+        refused = await admin.get(PATH, params={"limit": 1, "cursor": spoilt})
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
