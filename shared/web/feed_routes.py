@@ -68,6 +68,8 @@ STREAM_PAGE = 500
 HEARTBEAT_S = 15.0
 """The longest time between two pages of a stream, and between two looks at the caller's credential."""
 
+_TYPE = r"[a-z_]+(\.[a-z_]+)*(\.\*)?"
+
 After = Annotated[
     str,
     Query(
@@ -80,8 +82,8 @@ Types = Annotated[
     str | None,
     Query(
         max_length=2000,
-        pattern=r"^ *[a-z_.*]+ *(, *[a-z_.*]+ *)*$",
-        description="Event types, comma-separated; `prefix.*`.",
+        pattern=f"^ *{_TYPE} *(, *{_TYPE} *)*$",
+        description="Event types, comma-separated; `landing.*` is every type of landings. Without it, all.",
     ),
 ]
 SubjectId = Annotated[

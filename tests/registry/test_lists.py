@@ -42,3 +42,28 @@ async def test_a_cursor_with_anything_after_it_is_none(registry: ServiceUnderTes
     for spoilt in (cursor + suffix, suffix + cursor, cursor[:9] + suffix + cursor[9:]):
         refused = await admin.get(PATH, params={"limit": 1, "cursor": spoilt})
         assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    ("types", "status"),
+    [
+        ("*", 400),
+        ("organisation.*.x", 400),
+        ("organisation*", 400),
+        (".*", 400),
+        ("organisation.", 400),
+        ("organisation.created,*", 400),
+        ("organisation.*", 200),
+        ("organisation.created , client.*", 200),
+    ],
+)
+async def test_event_types_that_can_never_match_are_refused(
+    registry: ServiceUnderTest, types: str, status: int
+) -> None:
+    admin = registry.as_admin()
+    await make(admin, PATH, {"kind": "operator", "name": "甲"})
+    await registry.sequence()
+    for path in ("/v1/events", "/v1/events/stream") if status == 400 else ("/v1/events",):
+        answer = await admin.get(path, params={"types": types})
+        assert answer.status_code == status
+        assert status == 400 or len(answer.json()["items"]) == 1
