@@ -1,10 +1,13 @@
 """Running a service under uvicorn with the limits every service has."""
 
 import asyncio
+import signal
+import sys
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.server import HANDLED_SIGNALS
 
 from shared.settings import ServiceSettings
 from shared.web.protocol import BoundedProtocol
@@ -23,7 +26,10 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way get the grace period to end."""
+    """Serve until SIGTERM or SIGINT and exit with 0; requests under way get the grace period to end."""
+    # uvicorn raises a signal it was stopped by once more after the drain, for whoever had handled it before.
+    for number in HANDLED_SIGNALS:
+        signal.signal(number, _leave)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -37,3 +43,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         ws="none",
     )
     _Server(config).run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
