@@ -8,7 +8,7 @@ and of what follows only its subject's events wait behind it.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -29,6 +29,8 @@ Reset = Callable[[WriteSession], Awaitable[None]]
 
 _IDLE_PAUSE_S = 0.05
 """Between empty answers, so that a feed that does not wait is not asked in a tight loop."""
+
+REDELIVER_EVERY = timedelta(minutes=5)
 
 _log = get_logger(__name__)
 
@@ -98,13 +100,13 @@ class FeedConsumer:
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the feed until ``stop`` is set. Dead letters are tried once more at the start."""
-        failures, redelivered = 0, False
+        """Follow the feed until ``stop`` is set. Dead letters are tried at its start and now and then."""
+        failures, due = 0, self._clock()
         while not stop.is_set():
             try:
-                if not redelivered:
+                if self._clock() >= due:
                     await self.redeliver()
-                    redelivered = True
+                    due = self._clock() + REDELIVER_EVERY
                 consumed = await self.run_once(stop)
                 failures = 0
             except Exception:

@@ -491,6 +491,30 @@ async def test_starting_tries_dead_letters_once_more(world: World) -> None:
     assert await dead_letters(world) == []
 
 
+async def test_running_tries_dead_letters_again_every_five_minutes(world: World) -> None:
+    await world.happen("t1")
+    at, stop, looks = datetime(2026, 11, 23, 8, tzinfo=UTC), asyncio.Event(), 0
+    tried: list[datetime] = []
+
+    async def apply(tx: WriteSession, event: Event) -> None:
+        tried.append(at)
+        raise ValueError("never")
+
+    class Ticking(LocalFeedSource):
+        async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
+            nonlocal at, looks
+            at, looks = at + timedelta(minutes=1), looks + 1
+            if looks == 12:
+                stop.set()
+            return await super().fetch(after, limit, wait_s)
+
+    consumer = world.consumer(Ticking(world.feed, SYSTEM), apply=apply, clock=lambda: at)
+    async with asyncio.timeout(20):
+        await consumer.run(stop)
+    # Twice when it came, with its page and by itself; then every five minutes.
+    assert [instant.minute for instant in tried] == [1, 1, 5, 10]
+
+
 class Answer:
     def __init__(self, status_code: int, content: bytes = b"") -> None:
         self.status_code = status_code
