@@ -23,6 +23,7 @@ from shared.messaging.failures import is_permanent
 from shared.messaging.pause import backoff_s, pause
 from shared.messaging.received import Event, FeedSource, FetchedPage
 from shared.messaging.tables import MessagingTables
+from shared.telemetry import DEAD_LETTERS
 
 Apply = Callable[[WriteSession, Sequence[Event]], Awaitable[None]]
 Reset = Callable[[WriteSession], Awaitable[None]]
@@ -266,6 +267,7 @@ class FeedConsumer:
             "recorded_at": self._clock(),
         }
         await tx.execute(insert(self._tables.dead_letters), letter)
+        tx.after_commit(lambda: DEAD_LETTERS.labels(self.name).inc())
 
     async def _redeliver_subject(self, subject_id: str) -> Redelivery:
         letters, consumers = self._tables.dead_letters, self._tables.consumers

@@ -1,6 +1,7 @@
 """Liveness and readiness. Neither touches the database: a background probe keeps what they report."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,6 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import text
 
 from shared.db.engine import Database
+from shared.telemetry import CONSUMER_LAG
 from shared.web.access import PUBLIC
 from shared.web.strictness import StrictRoute
 
@@ -68,6 +70,8 @@ class HealthProbe:
                     await session.scalar(text("SELECT 1"))
                 if self._read_lag is not None:
                     self.lag_events = await self._read_lag()
+                    for consumer, events in self.lag_events.items():
+                        CONSUMER_LAG.labels(consumer).set(math.nan if events is None else events)
         except Exception:
             self._good_until = 0.0
         else:
