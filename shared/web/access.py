@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from shared.db.engine import ReadSession, WriteSession
 from shared.db.keyset import ListQuery, ListSpec, Page, parse_list_query
-from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
+from shared.errors import FieldError, InvalidParameter, PreconditionRequired
 from shared.identity import Principal
 from shared.web.auth import bearer_of, require_scope
 from shared.web.idempotency import IdempotentTransaction, StoredResponse
@@ -117,7 +117,7 @@ class WriteAccess(Access):
         await self._unit.finish(self._answer, kind, error, traceback)
 
     def expected_version(self) -> int:
-        """Return the version in ``If-Match``; 428 when it is missing, 412 when it is not one of ours."""
+        """Return the version in ``If-Match``; 428 when it is missing, 400 when it is no ETag of ours."""
         header = self.request.headers.get("if-match")
         if header is None:
             raise PreconditionRequired(
@@ -127,8 +127,10 @@ class WriteAccess(Access):
             )
         text = header.strip().strip('"')
         if not text.isascii() or not text.isdigit() or len(text) > 9 or header.strip() != f'"{text}"':
-            raise PreconditionFailed(
-                "If-Match is not an ETag of this record.", "If-Match 不是该记录的 ETag。"
+            raise InvalidParameter(
+                "If-Match must be the one ETag that was last read.",
+                "If-Match 应为最近读取的单个 ETag。",
+                errors=[FieldError("invalid_value", "is no ETag of this API", "格式无效", header="If-Match")],
             )
         return int(text)
 
