@@ -78,6 +78,14 @@ def revisions(service_directory: Path, url: str) -> tuple[str | None, str | None
     return current, head
 
 
+def known_revisions(service_directory: Path) -> tuple[str, ...]:
+    """Return every revision this code knows, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(service_directory / "migrations"))
+    return tuple(script.revision for script in scripts.walk_revisions())
+
+
 def run_migrations(metadata: MetaData) -> None:
     """The body of every service's ``env.py``."""
     from alembic import context

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shared.db.engine import Database, WriteSession
 from shared.db.idempotency import forget_expired
-from shared.db.migrate import prepare
+from shared.db.migrate import known_revisions, prepare
 from shared.logging import configure_logging, get_logger
 from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
@@ -137,13 +137,14 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = parts.state.settings
+        probe: HealthProbe = app.state.probe
         if settings.environment != "test":
             configure_logging(parts.state.name, settings.log_level)
             await asyncio.to_thread(prepare, parts.directory, settings.database_url)
+            probe.revisions = await asyncio.to_thread(known_revisions, parts.directory)
         serve_metrics(settings.metrics_port, settings.host)
         for start in parts.on_start:
             await start()
-        probe: HealthProbe = app.state.probe
         await probe.probe()
         stop = asyncio.Event()
         tasks: list[Task] = [probe.run]

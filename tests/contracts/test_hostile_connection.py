@@ -120,6 +120,13 @@ def test_a_refusal_of_the_connection_speaks_the_callers_language(port: int) -> N
         assert (answered, json.loads(body)["title"].isascii()) == (status, False)
 
 
+def test_a_process_that_is_ready_tells_its_schema(port: int) -> None:
+    status, body = talk(port, head("GET /readyz HTTP/1.1"))
+    told = json.loads(body)
+    assert (status, told["schema_revision"]) == (200, told["schema_head"])
+    assert told["schema_head"]
+
+
 def test_a_silent_connection_is_closed_in_silence(port: int) -> None:
     started = time.monotonic()
     assert talk(port) == (0, b"")
