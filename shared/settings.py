@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
@@ -24,6 +24,8 @@ class ServiceSettings(BaseSettings):
     """Address to listen on."""
     port: int = 8100
     """Port of the API."""
+    root_path: str = Field(default="", pattern="^(/[A-Za-z0-9_.~-]+)*$")
+    """Path under which a gateway shows this service, such as `/registry`, whether it takes it away or not."""
     metrics_port: int | None = None
     """Port of Prometheus' figures; none without it."""
     database_url: str

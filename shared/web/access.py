@@ -35,6 +35,11 @@ class Access:
         self.state = state
         self.principal = principal
 
+    @property
+    def root_path(self) -> str:
+        """What a gateway put before the service's own paths."""
+        return str(self.request.scope.get("root_path", ""))
+
 
 class ReadAccess(Access):
     """What a reading handler works with."""
@@ -84,7 +89,7 @@ class ReadAccess(Access):
         headers = {"Cache-Control": "private, no-cache", **self.state.data_age()}
         if page.next_cursor is not None:
             url = self.request.url.include_query_params(cursor=page.next_cursor)
-            headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+            headers["Link"] = f'<{self.root_path}{url.path}?{url.query}>; rel="next"'
         return Response(to_json(document), 200, headers, JSON)
 
 
@@ -135,8 +140,8 @@ class WriteAccess(Access):
         return int(text)
 
     def created(self, record: BaseModel, *, location: str, version: int | None = None) -> Response:
-        """Answer 201 with the new record."""
-        return self.reply(201, record, version, {"Location": location})
+        """Answer 201 with the new record, at a ``location`` of the service's own."""
+        return self.reply(201, record, version, {"Location": self.root_path + location})
 
     def updated(self, record: BaseModel, *, version: int | None = None) -> Response:
         """Answer 200 with the record as it is now."""

@@ -99,7 +99,11 @@ def create_service(parts: ServiceParts) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["ETag", "Location", "Link", "X-Request-Id", "Idempotency-Replayed"],
         )
-    app.add_middleware(RequestMiddleware, max_body_bytes=state.settings.max_body_bytes)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=state.settings.max_body_bytes,
+        root_path=state.settings.root_path,
+    )
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     _require_policies(app)
     return app
@@ -123,7 +127,9 @@ def _contract_router() -> APIRouter:
         """Return the service's OpenAPI document."""
         from starlette.responses import JSONResponse
 
-        return JSONResponse(request.app.openapi(), headers={"Cache-Control": "no-cache"})
+        root_path = request.scope.get("root_path")
+        servers = {"servers": [{"url": root_path}]} if root_path else {}
+        return JSONResponse({**request.app.openapi(), **servers}, headers={"Cache-Control": "no-cache"})
 
     return router
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import anyio
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -32,8 +33,9 @@ _QUIET = frozenset({"/livez", "/readyz"})
 class RequestMiddleware:
     """Wraps the whole application, so that answers of every layer carry the same headers."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, root_path: str = "") -> None:
         self._app = app
+        self._root_path = root_path
         self._max_body_bytes = max_body_bytes
         self._log = get_logger("access")
 
@@ -41,6 +43,10 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if root_path := self._root_path or scope.get("root_path"):
+            # From here on the path is the service's own, whether or not the gateway took its part away.
+            scope["root_path"] = root_path
+            scope["path"] = get_route_path(scope)
         started = time.perf_counter()
         context, too_large = _read_headers(scope, self._max_body_bytes)
         token = request_context.set(context)
