@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
-from sqlalchemy import column, select, table, text
+from sqlalchemy import String, column, select, table, text
 
 from shared.db.engine import Database
 from shared.telemetry import CONSUMER_LAG
@@ -18,7 +18,7 @@ from shared.web.strictness import StrictRoute
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 2.0
 
-_REVISION = select(column("version_num")).select_from(table("alembic_version"))
+_REVISION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 Lags = dict[str, int | None]
 LagReader = Callable[[], Awaitable[Lags]]

@@ -13,9 +13,20 @@ from tests.crash.services import ADMIN, Fleet
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_long_polls_and_streams_with_an_answer(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+async def test_a_stop_that_was_asked_for_ends_with_0(tmp_path: Path, number: signal.Signals) -> None:
+    fleet = Fleet(tmp_path, {})
+    await fleet.start("registry")
+    try:
+        await fleet.ready("registry")
+        process = fleet.processes["registry"]
+        os.kill(process.pid, number)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    finally:
+        await fleet.stop()
+    assert "Traceback" not in (tmp_path / "registry.log").read_text()
+
+
+async def test_a_signal_ends_long_polls_and_streams_with_an_answer(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, {})
     await fleet.start("registry")
     try:
@@ -29,7 +40,7 @@ async def test_a_signal_ends_long_polls_and_streams_with_an_answer(
                 assert stream.status_code == 200
                 begun = time.monotonic()
                 process = fleet.processes["registry"]
-                os.kill(process.pid, number)
+                os.kill(process.pid, signal.SIGTERM)
                 answer = await polling
                 assert (answer.status_code, answer.json()["items"]) == (200, [])
                 assert [line async for line in stream.aiter_lines() if line.startswith("data")] == []
