@@ -46,6 +46,8 @@ class ServiceSettings(BaseSettings):
     """Who issues the tokens that are accepted: the registry's public URL."""
     audience: str = "feidi"
     """Whom the tokens that are accepted are for."""
+    max_concurrency: int = Field(default=64, ge=1)
+    """Requests worked on at once; twice as many wait for up to a second, and more are told 503."""
     max_body_bytes: int = 1_048_576
     """The largest request body taken."""
     cors_origins: list[str] = []

@@ -18,6 +18,7 @@ from shared.logging import configure_logging, get_logger
 from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
+from shared.web.admission import Admission
 from shared.web.docs import docs_router
 from shared.web.health import HealthProbe, LagReader, health_router
 from shared.web.idempotency import Replayed
@@ -103,6 +104,7 @@ def create_service(parts: ServiceParts) -> FastAPI:
         RequestMiddleware,
         max_body_bytes=state.settings.max_body_bytes,
         root_path=state.settings.root_path,
+        admission=Admission(state.settings.max_concurrency),
     )
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     _require_policies(app)

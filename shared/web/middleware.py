@@ -18,6 +18,7 @@ from shared.ids import new_id
 from shared.logging import get_logger
 from shared.messaging.failures import is_permanent
 from shared.telemetry import REQUEST_SECONDS
+from shared.web.admission import Admission, Place, TooBusy
 from shared.web.problems import error_from_status, problem_response
 
 CLIENT_CLOSED_REQUEST = 499
@@ -28,15 +29,19 @@ MAX_TARGET_BYTES = 32_768
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,128}$")
 _TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _QUIET = frozenset({"/livez", "/readyz"})
+_NOT_COUNTED = _QUIET | {"/version", "/v1/events", "/v1/events/stream"}
+"""What answers without work, or waits on purpose, takes nobody's place."""
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class RequestMiddleware:
     """Wraps the whole application, so that answers of every layer carry the same headers."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, root_path: str = "") -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, admission: Admission, root_path: str = "") -> None:
         self._app = app
         self._root_path = root_path
         self._max_body_bytes = max_body_bytes
+        self._admission = admission
         self._log = get_logger("access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,12 +56,14 @@ class RequestMiddleware:
         context, too_large = _read_headers(scope, self._max_body_bytes)
         token = request_context.set(context)
         identifier = context.request_id.encode()
+        place = Place(self._admission, wanted=scope["path"] not in _NOT_COUNTED)
         status, started_answer = 500, False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, started_answer
             if message["type"] == "http.response.start":
                 status, started_answer = message["status"], True
+                place.leave()
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-request-id", identifier))
                 headers.append((b"x-content-type-options", b"nosniff"))
@@ -68,7 +75,11 @@ class RequestMiddleware:
             if too_large is not None:
                 await _problem(scope, error_from_status(too_large))(scope, receive, send_with_headers)
             else:
-                await self._app(scope, _limited(receive, self._max_body_bytes), send_with_headers)
+                if scope["method"] in _WITHOUT_BODY:
+                    await place.enter()
+                await self._app(scope, _limited(receive, self._max_body_bytes, place), send_with_headers)
+        except TooBusy as error:
+            await _problem(scope, error)(scope, receive, send_with_headers)
         except Exception as error:
             if isinstance(error, ClientDisconnect) and not started_answer:
                 status = CLIENT_CLOSED_REQUEST
@@ -80,6 +91,7 @@ class RequestMiddleware:
                 raise
             await _problem(scope, _failure(error))(scope, receive, send_with_headers)
         finally:
+            place.leave()
             self._record(scope, status, time.perf_counter() - started)
             request_context.reset(token)
 
@@ -112,8 +124,11 @@ def _caller_left(error: BaseException) -> bool:
     return isinstance(error, anyio.BrokenResourceError | anyio.ClosedResourceError | ClientDisconnect)
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Count a body that did not say how long it is. FastAPI's own limit would answer in plain text."""
+def _limited(receive: Receive, limit: int, place: Place) -> Receive:
+    """Count a body that did not say how long it is, and take the request's place once it is whole.
+
+    FastAPI's own limit would answer in plain text.
+    """
     taken = 0
 
     async def limited() -> Message:
@@ -122,6 +137,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         taken += len(message.get("body", b""))
         if taken > limit:
             raise HTTPException(413)
+        if message["type"] == "http.request" and not message.get("more_body"):
+            await place.enter()
         return message
 
     return limited

@@ -183,9 +183,9 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
     for marker in ("x-list", "x-public"):
         operation.pop(marker, None)
     policy = next(policies_of(route.dependant), None)
-    statuses = {400, 500}
+    statuses = {400, 500, 503}
     if policy is not None:
-        statuses |= {401, 403, 503}
+        statuses |= {401, 403}
         operation["security"] = [{"bearer": [policy.scope]}]
     else:
         operation["security"] = []

@@ -1,11 +1,17 @@
 """The list that the ``type`` of every problem document refers to."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from tests.support.services import ServiceUnderTest
+from services.registry.app import create_app
+from services.registry.base import messaging
+from shared.db.engine import ReadSession
+from tests.registry.access_world import settings_for
+from tests.support.services import ServiceUnderTest, running, verifier
 
 
 async def test_the_type_of_a_refusal_is_in_the_list(registry: ServiceUnderTest) -> None:
@@ -80,3 +86,24 @@ async def test_a_store_without_a_free_connection_is_unavailable(
     answer = await admin.get("/v1/organisations")
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
     assert answer.headers["retry-after"] == "2"
+
+
+async def test_a_service_tells_whom_it_has_no_place_for(registry_url: str) -> None:
+    app = create_app(settings_for(registry_url, max_concurrency=1), authenticator=verifier())
+    async with running("registry", app, messaging) as service:
+        admin, read, go = service.as_admin(), service.database.read, asyncio.Event()
+
+        @contextlib.asynccontextmanager
+        async def held() -> AsyncIterator[ReadSession]:
+            await go.wait()
+            async with read() as session:
+                yield session
+
+        service.database.read = held  # type: ignore[method-assign]
+        # One is worked on, two wait; whichever of four comes last is refused before any of them is answered.
+        asked = [asyncio.create_task(admin.get("/v1/organisations")) for _ in range(4)]
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        go.set()
+        (refused,) = [task.result() for task in done]
+        assert (refused.status_code, refused.json()["code"]) == (503, "too_busy")
+        assert sorted([(await task).status_code for task in asked]) == [200, 200, 200, 503]
