@@ -11,8 +11,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Select, String, and_, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from shared.db.engine import ReadSession, Row
 from shared.errors import FieldError, InvalidCursor, InvalidParameter
@@ -241,7 +244,7 @@ class CursorSigner:
         body = json.dumps(
             [query.fingerprint(), *[_dump(value) for value in values]], separators=(",", ":")
         ).encode()
-        return base64.urlsafe_b64encode(self._mac(body) + body).rstrip(b"=").decode()
+        return _encoded(self._mac(body) + body)
 
     def read(self, query: ListQuery) -> tuple[Any, str]:
         """Return sort value and id of the query's cursor; anything wrong is ``invalid_cursor``."""
@@ -249,7 +252,8 @@ class CursorSigner:
         try:
             raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
             mac, body = raw[:16], raw[16:]
-            if not hmac.compare_digest(mac, self._mac(body)):
+            # Python's decoder passes over what is not of its alphabet, and over the last bits.
+            if _encoded(raw) != cursor or not hmac.compare_digest(mac, self._mac(body)):
                 raise ValueError("bad signature")
             fingerprint, value, identifier = json.loads(body)
             if fingerprint != query.fingerprint():
@@ -264,6 +268,10 @@ class CursorSigner:
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, hashlib.sha256).digest()[:16]
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _dump(value: Any) -> Any:
@@ -332,7 +340,8 @@ def _criterion(column: ColumnElement[Any] | Column[Any], condition: Condition) -
     if condition.operator == "in":
         return column.in_(condition.value)
     if condition.operator == "contains":
-        return column.contains(condition.value, autoescape=True)
+        folded = condition.value.encode().lower().decode()  # Of bytes, only A to Z are lowered.
+        return _lowered(column).contains(folded, autoescape=True)
     comparisons: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
         "eq": lambda left, right: left == right,
         "gte": lambda left, right: left >= right,
@@ -341,6 +350,23 @@ def _criterion(column: ColumnElement[Any] | Column[Any], condition: Condition) -
         "lt": lambda left, right: left < right,
     }
     return comparisons[condition.operator](column, condition.value)
+
+
+class _lowered(FunctionElement[str]):  # noqa: N801
+    """A text with A to Z in lower case and everything else as it is, on both databases."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_lowered)
+def _lower(element: _lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_lowered, "postgresql")
+def _lower_on_postgresql(element: _lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f'lower({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
 async def _total(session: ReadSession, statement: Select[Any]) -> Total:

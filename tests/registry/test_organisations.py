@@ -70,6 +70,16 @@ async def test_an_organisation_does_not_widen_its_own_division(
     assert changed.status_code == 200
 
 
+@pytest.mark.parametrize("header", ["*", "1", 'W/"1"', '"1", "2"', '"x"', '"-1"', '""', '"1234567890"', ""])
+async def test_what_is_no_etag_of_ours_is_a_malformed_header(registry: ServiceUnderTest, header: str) -> None:
+    admin = registry.as_admin()
+    url = (await admin.post("/v1/organisations", json=HOME)).headers["location"]
+    refused = await admin.patch(url, json={"name": "新名"}, headers={"if-match": header})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_parameter")
+    assert refused.json()["errors"][0]["header"] == "If-Match"
+    assert (await admin.get(url)).json()["name"] == HOME["name"]
+
+
 async def test_each_change_has_its_event_in_order(registry: ServiceUnderTest) -> None:
     admin = registry.as_admin()
     url = (await admin.post("/v1/organisations", json=HOME)).headers["location"]
