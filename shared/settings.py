@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
@@ -26,6 +26,8 @@ class ServiceSettings(BaseSettings):
     """Address to listen on."""
     port: int = 8100
     """Port of the API."""
+    root_path: str = Field(default="", pattern="^(/[A-Za-z0-9_.~-]+)*$")
+    """Path under which a gateway shows this service, such as `/registry`, whether it takes it away or not."""
     metrics_port: int | None = None
     """Port of Prometheus' figures; none without it."""
     database_url: str
@@ -46,6 +48,8 @@ class ServiceSettings(BaseSettings):
     """Who issues the tokens that are accepted: the registry's public URL."""
     audience: str = "feidi"
     """Whom the tokens that are accepted are for."""
+    max_concurrency: int = Field(default=64, ge=1)
+    """Requests worked on at once; twice as many wait for up to a second, and more are told 503."""
     max_body_bytes: int = 1_048_576
     """The largest request body taken."""
     cors_origins: list[str] = []

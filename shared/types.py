@@ -110,7 +110,7 @@ class Input(BaseModel):
 class Output(BaseModel):
     """Base of answers: every field is required in the contract."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     @classmethod
     def of(cls, row: Any) -> Self:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.registry.access.grants import withheld_events
 from services.registry.access.parts import EXTRA, build_access
 from services.registry.access.routes import router as access_router
 from services.registry.access.token_routes import router as token_router
@@ -15,11 +16,14 @@ from services.registry.clients.matching import MatchingClient
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
-from services.registry.evidence.routes import router as evidence_router
+from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
+from services.registry.evidence.routes import evidence_router
 from services.registry.landings.routes import router as landings_router
+from services.registry.landings.service import follow_project, lands_at
 from services.registry.landings.timer import lapse
-from services.registry.organisations.routes import router as organisations_router
-from services.registry.projects.routes import router as projects_router
+from services.registry.organisations.dependants import Dependants as OrganisationDependants
+from services.registry.organisations.routes import organisations_router
+from services.registry.projects.routes import projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
@@ -55,7 +59,7 @@ def create_app(
         database=database,
         authenticator=authenticator or access.authenticator,
         signer=CursorSigner(settings.secret_key),
-        feed=Feed(database, messaging, parties),
+        feed=Feed(database, messaging, parties, withhold=withheld_events),
         idempotency_keys=idempotency_keys,
         extra={EXTRA: access, "matching": matching},
     )
@@ -66,13 +70,13 @@ def create_app(
             directory=Path(__file__).parent,
             state=state,
             routers=[
-                projects_router,
-                organisations_router,
+                projects_router(follow_project),
+                organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
                 enclaves_router(
                     Dependants(hold_projects_of_enclave, refresh_projects_of_enclave, check_still_fits)
                 ),
                 networks_router,
-                evidence_router,
+                evidence_router(lands_at),
                 residencies_router,
                 agreements_router,
                 claims_router,

@@ -88,8 +88,12 @@ class PostgresDriver:
             asyncpg.InterfaceError,
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,
+            asyncpg.InsufficientResourcesError,
         ) as error:
-            raise ConnectionError("the connection to the store was lost") from error
+            raise ConnectionError("the store has no connection for this statement") from error
+        except Exception as error:
+            forget_values(error)
+            raise
 
     async def _open(self) -> Any:
         import asyncpg
@@ -152,8 +156,34 @@ async def first_row(connection: Any, dialect: str, sql: str, params: Sequence[An
         raise _as_sqlalchemy(error, sql) from error
 
 
+def is_of_data(error: BaseException | None) -> bool:
+    """Tell whether the store does not take a value; SQLAlchemy has no class for asyncpg's own word of it."""
+    while error is not None:
+        if "DataError" in {kind.__name__ for kind in type(error).__mro__}:
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
+def forget_values(*errors: BaseException | None) -> None:
+    """Take out of a store's errors, and of what they were wrapped around, the values these quote.
+
+    PostgreSQL tells the whole row in the detail, and asyncpg the value it cannot send in the message itself.
+    Errors end in logs and in the reasons of dead letters, where no secret and no person may be named.
+    """
+    for error in errors:
+        inner: Any = error
+        while inner is not None:
+            if getattr(inner, "detail", None):
+                inner.detail = None
+            if is_of_data(inner):
+                inner.args = (f"{type(inner).__name__}: a value the store does not take",)
+            inner = getattr(inner, "orig", None) or inner.__cause__
+
+
 def _as_sqlalchemy(error: Exception, sql: str) -> Exception:
     """Return the error that SQLAlchemy would have raised, which is what callers handle."""
+    forget_values(error)
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"IntegrityError", "IntegrityConstraintViolationError"}:
         return IntegrityError(sql, None, error)

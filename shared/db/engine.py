@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.context import write_in_progress
-from shared.db.driver import Driver, PostgresDriver, SqliteDriver
+from shared.db.driver import Driver, PostgresDriver, SqliteDriver, forget_values
 from shared.db.signal import Signal
 from shared.errors import CannotStart
 
@@ -152,7 +152,9 @@ class Database:
                 pool_timeout=5,
                 connect_args=options,
                 json_deserializer=from_json,
+                hide_parameters=True,
             )
+            event.listen(self._writer.sync_engine, "handle_error", _forget_values)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self.driver: Driver = (
             SqliteDriver(self.url)
@@ -243,6 +245,7 @@ def _sqlite_engine(url: str, pool_size: int, synchronous: str, *, autocommit: bo
         pool_timeout=30,
         skip_autocommit_rollback=autocommit,
         json_deserializer=from_json,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -254,6 +257,10 @@ def _sqlite_engine(url: str, pool_size: int, synchronous: str, *, autocommit: bo
         cursor.close()
 
     return engine
+
+
+def _forget_values(context: Any) -> None:
+    forget_values(context.sqlalchemy_exception, context.original_exception)
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -71,18 +71,26 @@ def revisions(service_directory: Path, url: str) -> tuple[str | None, str | None
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(alembic_config(service_directory, url)).get_current_head()
-    engine = create_engine(sync_url(url), poolclass=pool.NullPool)
+    engine = create_engine(sync_url(url), poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     engine.dispose()
     return current, head
 
 
+def known_revisions(service_directory: Path) -> tuple[str, ...]:
+    """Return every revision this code knows, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(service_directory / "migrations"))
+    return tuple(script.revision for script in scripts.walk_revisions())
+
+
 def run_migrations(metadata: MetaData) -> None:
     """The body of every service's ``env.py``."""
     from alembic import context
 
-    engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
+    engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         _bound_locks(connection)
         context.configure(

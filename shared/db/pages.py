@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
+    String,
     Table,
     and_,
     bindparam,
@@ -17,7 +18,10 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from shared.db.engine import Database, ReadSession, Row
 from shared.db.hot import HotQuery
@@ -142,10 +146,28 @@ def _criterion(
     column: ColumnElement[Any] | Column[Any], condition: Condition, name: str
 ) -> ColumnElement[bool]:
     if condition.operator == "contains":
-        return column.contains(condition.value, autoescape=True)
+        folded = condition.value.encode().lower().decode()  # Of bytes, only A to Z are lowered.
+        return _Lowered(column).contains(folded, autoescape=True)
     if condition.operator == "in":
         return column.in_(bindparam(name, expanding=True, type_=column.type))
     return _COMPARISONS[condition.operator](column, _typed(name, column))
+
+
+class _Lowered(FunctionElement[str]):
+    """A text with A to Z in lower case and everything else as it is, on both databases."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_Lowered)
+def _lower(element: _Lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Lowered, "postgresql")
+def _lower_on_postgresql(element: _Lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f'lower({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
 def _ordered(statement: Select[Any], columns: Columns, query: ListQuery) -> Select[Any]:

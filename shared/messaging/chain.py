@@ -47,7 +47,7 @@ async def verify_chain(
             position, chain = row["sequence"], row["chain"]
         if not rows:
             return ChainReport(position - from_sequence + 1, position + 1, head)
-    if state and last == head and chain != state["chain"]:
+    if state and position == head and chain != state["chain"]:
         return ChainReport(position - from_sequence + 1, head, head)
     return ChainReport(max(0, position - from_sequence + 1), None, head)
 

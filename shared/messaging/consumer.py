@@ -8,7 +8,7 @@ and of what follows only its subject's events wait behind it.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -23,12 +23,15 @@ from shared.messaging.failures import is_permanent
 from shared.messaging.pause import backoff_s, pause
 from shared.messaging.received import Event, FeedSource, FetchedPage
 from shared.messaging.tables import MessagingTables
+from shared.telemetry import DEAD_LETTERS
 
 Apply = Callable[[WriteSession, Sequence[Event]], Awaitable[None]]
 Reset = Callable[[WriteSession], Awaitable[None]]
 
 _IDLE_PAUSE_S = 0.05
 """Between empty answers, so that a feed that does not wait is not asked in a tight loop."""
+
+REDELIVER_EVERY = timedelta(minutes=5)
 
 _log = get_logger(__name__)
 
@@ -98,13 +101,13 @@ class FeedConsumer:
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the feed until ``stop`` is set. Dead letters are tried once more at the start."""
-        failures, redelivered = 0, False
+        """Follow the feed until ``stop`` is set. Dead letters are tried at its start and now and then."""
+        failures, due = 0, self._clock()
         while not stop.is_set():
             try:
-                if not redelivered:
+                if self._clock() >= due:
                     await self.redeliver()
-                    redelivered = True
+                    due = self._clock() + REDELIVER_EVERY
                 consumed = await self.run_once(stop)
                 failures = 0
             except Unavailable as error:
@@ -197,7 +200,7 @@ class FeedConsumer:
             waiting = await self._waiting_subjects(tx, page.events)
             passing = []
             for raw in page.events:
-                subject, sequence = raw["subject"]["id"], raw["sequence"]
+                subject, sequence = _subject_of(raw), raw["sequence"]
                 if subject in waiting:
                     await self._bury(tx, raw, f"waits behind event {waiting[subject]}")
                 elif not one_by_one:
@@ -251,7 +254,7 @@ class FeedConsumer:
     async def _waiting_subjects(self, tx: ReadSession, events: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Return which subjects of these events have dead letters, and the first one's position."""
         letters = self._tables.dead_letters
-        subjects = {raw["subject"]["id"] for raw in events}
+        subjects = {_subject_of(raw) for raw in events}
         statement = (
             select(letters.c.subject_id, letters.c.sequence)
             .where(letters.c.consumer == self.name, letters.c.subject_id.in_(subjects))
@@ -263,12 +266,13 @@ class FeedConsumer:
         letter = {
             "consumer": self.name,
             "sequence": raw["sequence"],
-            "subject_id": raw["subject"]["id"],
+            "subject_id": _subject_of(raw),
             "reason": reason.replace("\x00", ""),
             "payload": to_json(raw).decode(),
             "recorded_at": self._clock(),
         }
         await tx.execute(insert(self._tables.dead_letters), letter)
+        tx.after_commit(lambda: DEAD_LETTERS.labels(self.name).inc())
 
     async def _redeliver_subject(self, subject_id: str) -> Redelivery:
         letters, consumers = self._tables.dead_letters, self._tables.consumers
@@ -286,6 +290,13 @@ class FeedConsumer:
                     return Redelivery(applied, len(rows) - applied)
                 await tx.execute(delete(letters).where(this))
         return Redelivery(len(rows), 0)
+
+
+def _subject_of(raw: Mapping[str, Any]) -> str:
+    """Return the subject's id; an event without one is a subject of its own, behind which nothing waits."""
+    subject = raw.get("subject")
+    name = subject.get("id") if isinstance(subject, Mapping) else None
+    return name.replace("\x00", "")[:40] if isinstance(name, str) else f"event {raw['sequence']}"
 
 
 def _position_after(page: FetchedPage, state: Row) -> int:

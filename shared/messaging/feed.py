@@ -1,14 +1,14 @@
 """The feed: the numbered events a viewer may see, in an order that never changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Select, Table, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, bindparam, not_, or_, select, true
 
 from shared.clock import now
 from shared.db.engine import Database, ReadSession, Row
@@ -79,10 +79,22 @@ class _Query:
         return SCAN
 
 
+Withhold = Callable[[Viewer], Sequence[str]]
+"""Names the types, or ``prefix.*``, that a viewer may not see even of records it is a party of."""
+
+
 class Feed:
     """Reads the event log of one store."""
 
-    def __init__(self, database: Database, tables: MessagingTables, parties: Table) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tables: MessagingTables,
+        parties: Table,
+        *,
+        withhold: Withhold = lambda _viewer: (),
+    ) -> None:
+        self._withhold = withhold
         self._database = database
         self._tables = tables
         self._parties = parties
@@ -179,6 +191,8 @@ class Feed:
         if query.scan is None and query.subject_id is None:
             return _whole_page_statement(events, self._tables.feed_state), params
         criteria = [visible(self._parties, events.c.root_id, query.viewer)]
+        if withheld := self._withhold(query.viewer):
+            criteria.append(not_(_of_types(events, withheld)))
         if query.types:
             criteria.append(_of_types(events, query.types))
         if query.subject_id is not None:

@@ -32,6 +32,7 @@ from shared.logging import get_logger
 from shared.messaging.outbox import PUBLISHED
 from shared.messaging.pause import backoff_s, pause
 from shared.messaging.tables import MessagingTables
+from shared.telemetry import FEED_HEAD
 
 SEQUENCED = "events.sequenced"
 """The store's signal that the head of the feed moved."""
@@ -120,6 +121,7 @@ class Sequencer:
             if rows:
                 await self._number(tx, state, rows)
                 tx.after_commit(self._sequenced.notify)
+        FEED_HEAD.set(state["head"] + len(rows))
         return len(rows)
 
     async def run(self, stop: asyncio.Event) -> None:

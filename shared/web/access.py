@@ -15,10 +15,11 @@ from pydantic_core import to_json
 from shared.db.engine import ReadSession, WriteSession
 from shared.db.keyset import ListQuery, ListSpec, parse_list_query
 from shared.db.pages import Page
-from shared.errors import FieldError, PreconditionFailed, PreconditionRequired
+from shared.errors import FieldError, InvalidParameter, PreconditionRequired
 from shared.identity import Principal
 from shared.web.auth import bearer_of, require_scope
 from shared.web.idempotency import IdempotentTransaction, StoredResponse
+from shared.web.standing import revoked
 from shared.web.state import ServiceState, state_of
 
 PUBLIC = {"x-public": True}
@@ -35,9 +36,27 @@ class Access:
         self.state = state
         self.principal = principal
 
+    @property
+    def root_path(self) -> str:
+        """What a gateway put before the service's own paths."""
+        return str(self.request.scope.get("root_path", ""))
+
 
 class ReadAccess(Access):
     """What a reading handler works with."""
+
+    def __init__(self, request: Request, state: ServiceState, principal: Principal, scope: str) -> None:
+        super().__init__(request, state, principal)
+        self._scope = scope
+
+    async def check_again(self) -> None:
+        """Refuse what would be refused now, for what goes on long after it was let in."""
+        current = await _authenticated(self.request, self.state, self._scope)
+        if (current.organisation_id, current.sees_network) != (
+            self.principal.organisation_id,
+            self.principal.sees_network,
+        ):
+            raise revoked()
 
     def session(self) -> AbstractAsyncContextManager[ReadSession]:
         """Open a read session."""
@@ -71,7 +90,7 @@ class ReadAccess(Access):
         headers = {"Cache-Control": "private, no-cache", **self.state.data_age()}
         if page.next_cursor is not None:
             url = self.request.url.include_query_params(cursor=page.next_cursor)
-            headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+            headers["Link"] = f'<{self.root_path}{url.path}?{url.query}>; rel="next"'
         return Response(to_json(document), 200, headers, JSON)
 
 
@@ -104,7 +123,7 @@ class WriteAccess(Access):
         await self._unit.finish(self._answer, kind, error, traceback)
 
     def expected_version(self) -> int:
-        """Return the version in ``If-Match``; 428 when it is missing, 412 when it is not one of ours."""
+        """Return the version in ``If-Match``; 428 when it is missing, 400 when it is no ETag of ours."""
         header = self.request.headers.get("if-match")
         if header is None:
             raise PreconditionRequired(
@@ -114,14 +133,16 @@ class WriteAccess(Access):
             )
         text = header.strip().strip('"')
         if not text.isascii() or not text.isdigit() or len(text) > 9 or header.strip() != f'"{text}"':
-            raise PreconditionFailed(
-                "If-Match is not an ETag of this record.", "If-Match 不是该记录的 ETag。"
+            raise InvalidParameter(
+                "If-Match must be the one ETag that was last read.",
+                "If-Match 应为最近读取的单个 ETag。",
+                errors=[FieldError("invalid_value", "is no ETag of this API", "格式无效", header="If-Match")],
             )
         return int(text)
 
     def created(self, record: BaseModel, *, location: str, version: int | None = None) -> Response:
-        """Answer 201 with the new record."""
-        return self.reply(201, record, version, {"Location": location})
+        """Answer 201 with the new record, at a ``location`` of the service's own."""
+        return self.reply(201, record, version, {"Location": self.root_path + location})
 
     def updated(self, record: BaseModel, *, version: int | None = None) -> Response:
         """Answer 200 with the record as it is now."""
@@ -155,9 +176,7 @@ class _Policy:
 
     async def _authenticate(self, request: Request) -> tuple[ServiceState, Principal]:
         state = state_of(request)
-        principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
-        require_scope(principal, self.scope)
-        return state, principal
+        return state, await _authenticated(request, state, self.scope)
 
 
 class Reads(_Policy):
@@ -165,7 +184,7 @@ class Reads(_Policy):
 
     async def __call__(self, request: Request) -> ReadAccess:
         state, principal = await self._authenticate(request)
-        return ReadAccess(request, state, principal)
+        return ReadAccess(request, state, principal, self.scope)
 
 
 class Writes(_Policy):
@@ -188,6 +207,12 @@ class Writes(_Policy):
                 errors=[FieldError("missing_header", "is required", "必填", header="Idempotency-Key")],
             )
         return WriteAccess(request, state, principal)
+
+
+async def _authenticated(request: Request, state: ServiceState, scope: str) -> Principal:
+    principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
+    require_scope(principal, scope)
+    return principal
 
 
 def _etags(header: str) -> set[str]:

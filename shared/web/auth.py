@@ -86,6 +86,8 @@ class TokenVerifier:
                 issuer=self._issuer.name,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
+            if claims["exp"] <= self._now():
+                raise jwt.ExpiredSignatureError
         except jwt.ExpiredSignatureError:
             raise unauthenticated("token_expired", "The token has expired.", "令牌已过期。") from None
         except (jwt.InvalidTokenError, UnicodeError, ValueError):

@@ -13,11 +13,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shared.db.engine import Database, WriteSession
 from shared.db.idempotency import forget_expired
-from shared.db.migrate import prepare
+from shared.db.migrate import known_revisions, prepare
 from shared.logging import configure_logging, get_logger
 from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
+from shared.web.admission import Admission
 from shared.web.docs import docs_router
 from shared.web.health import HealthProbe, LagReader, health_router
 from shared.web.idempotency import Replayed
@@ -111,7 +112,12 @@ def create_service(parts: ServiceParts) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["ETag", "Location", "Link", "X-Request-Id", "Idempotency-Replayed"],
         )
-    app.add_middleware(RequestMiddleware, max_body_bytes=state.settings.max_body_bytes)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=state.settings.max_body_bytes,
+        root_path=state.settings.root_path,
+        admission=Admission(state.settings.max_concurrency),
+    )
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     _require_policies(app)
     return app
@@ -135,7 +141,9 @@ def _contract_router() -> APIRouter:
         """Return the service's OpenAPI document."""
         from starlette.responses import JSONResponse
 
-        return JSONResponse(request.app.openapi(), headers={"Cache-Control": "no-cache"})
+        root_path = request.scope.get("root_path")
+        servers = {"servers": [{"url": root_path}]} if root_path else {}
+        return JSONResponse({**request.app.openapi(), **servers}, headers={"Cache-Control": "no-cache"})
 
     return router
 
@@ -149,13 +157,14 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = parts.state.settings
+        probe: HealthProbe = app.state.probe
         if settings.environment != "test":
             configure_logging(parts.state.name, settings.log_level)
             await asyncio.to_thread(prepare, parts.directory, settings.database_url)
+            probe.revisions = await asyncio.to_thread(known_revisions, parts.directory)
         serve_metrics(settings.metrics_port, settings.host)
         for start in parts.on_start:
             await start()
-        probe: HealthProbe = app.state.probe
         await probe.probe()
         stop = asyncio.Event()
         tasks: list[Task] = [probe.run]

@@ -8,6 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from shared.errors import DomainError
 from shared.messaging.feed import FeedPage
 from shared.web.access import ReadAccess, Reads
 from shared.web.strictness import StrictRoute
@@ -64,6 +65,10 @@ class EventPage(BaseModel):
 
 
 STREAM_PAGE = 500
+HEARTBEAT_S = 15.0
+"""The longest time between two pages of a stream, and between two looks at the caller's credential."""
+
+_TYPE = r"[a-z_]+(\.[a-z_]+)*(\.\*)?"
 
 After = Annotated[
     str,
@@ -77,8 +82,8 @@ Types = Annotated[
     str | None,
     Query(
         max_length=2000,
-        pattern=r"^ *[a-z_.*]+ *(, *[a-z_.*]+ *)*$",
-        description="Event types, comma-separated; `prefix.*`.",
+        pattern=f"^ *{_TYPE} *(, *{_TYPE} *)*$",
+        description="Event types, comma-separated; `landing.*` is every type of landings. Without it, all.",
     ),
 ]
 SubjectId = Annotated[
@@ -107,6 +112,8 @@ def feed_router(scope: str) -> APIRouter:
         page = await access.state.feed.page(
             access.principal, after, limit, types=names, subject_id=subject_id, wait_s=wait
         )
+        if wait:
+            await access.check_again()
         if "application/jsonl" in request.headers.get("accept", ""):
             lines = _json_lines(page, access, names, subject_id)
             return StreamingResponse(lines, media_type="application/jsonl")
@@ -156,23 +163,40 @@ async def _pages_from(
     first: FeedPage, access: ReadAccess, types: list[str] | None
 ) -> AsyncIterator[FeedPage]:
     yield first
-    async for page in access.state.feed.follow(access.principal, first.next_cursor, types=types):
+    async for page in access.state.feed.follow(
+        access.principal, first.next_cursor, types=types, heartbeat_s=HEARTBEAT_S
+    ):
+        if await _is_refused(access):
+            return
         yield page
 
 
 async def _json_lines(
     page: FeedPage, access: ReadAccess, types: list[str] | None, subject_id: str | None
 ) -> AsyncIterator[bytes]:
-    """Yield the first page, what follows it, and a last line with the cursor to go on from."""
+    """Yield the first page, what follows it, and a last line with the cursor to go on from.
+
+    A caller who is refused in between gets no last line.
+    """
     yield b"".join(event + b"\n" for event in page.events)
     cursor = page.next_cursor
     if page.has_more:
         async for following in access.state.feed.follow(
             access.principal, cursor, types, subject_id, live=False
         ):
+            if await _is_refused(access):
+                return
             yield b"".join(event + b"\n" for event in following.events)
             cursor = following.next_cursor
     yield f'{{"_eof":true,"next_cursor":"{cursor}"}}\n'.encode()
+
+
+async def _is_refused(access: ReadAccess) -> bool:
+    try:
+        await access.check_again()
+    except DomainError:
+        return True
+    return False
 
 
 def _split(types: str | None) -> list[str] | None:

@@ -1,20 +1,24 @@
 """Liveness and readiness. Neither touches the database: a background probe keeps what they report."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
-from sqlalchemy import text
+from sqlalchemy import String, column, select, table, text
 
 from shared.db.engine import Database
+from shared.telemetry import CONSUMER_LAG
 from shared.web.access import PUBLIC
 from shared.web.strictness import StrictRoute
 
 PROBE_INTERVAL_S = 1.0
 PROBE_TIMEOUT_S = 2.0
+
+_REVISION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 Lags = dict[str, int | None]
 LagReader = Callable[[], Awaitable[Lags]]
@@ -27,14 +31,18 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether traffic should come here: the database answers, the schema is current, not stopping.
+    """Whether traffic should come here: the database answers, its schema is not behind, not stopping.
 
+    ``schema_head`` is the newest revision this version knows, ``schema_revision`` the store's. A store that
+    is already ahead is no reason to turn traffic away: so it is while a new version is rolled out.
     ``lag_events`` tells by feed how many events are known of and not applied, null before anything was read.
     """
 
     ready: bool
     database: bool
     stopping: bool
+    schema_revision: str | None
+    schema_head: str | None
     lag_events: Lags
 
 
@@ -46,12 +54,17 @@ class Version(BaseModel):
 
 
 class HealthProbe:
-    """Asks the database once a second with a deadline and remembers the answer."""
+    """Asks the database once a second with a deadline and remembers the answer.
+
+    ``revisions`` are those this code knows, the newest first; without them the schema is not looked at.
+    """
 
     def __init__(self, database: Database, read_lag: LagReader | None = None) -> None:
         self._database = database
         self._read_lag = read_lag
         self._good_until = 0.0
+        self.revisions: tuple[str, ...] = ()
+        self.revision: str | None = None
         self.lag_events: Lags = {}
         self.stopping = False
 
@@ -60,14 +73,24 @@ class HealthProbe:
         """Whether the last probe succeeded, recently enough to be believed."""
         return time.monotonic() < self._good_until
 
+    @property
+    def schema_ok(self) -> bool:
+        """Whether the store is not behind what this code was written for."""
+        return not self.revisions or self.revision not in (None, *self.revisions[1:])
+
     async def probe(self) -> None:
         """Ask once."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 async with self._database.read() as session:
-                    await session.scalar(text("SELECT 1"))
+                    if self.revisions:
+                        self.revision = await session.scalar(_REVISION)
+                    else:
+                        await session.scalar(text("SELECT 1"))
                 if self._read_lag is not None:
                     self.lag_events = await self._read_lag()
+                    for consumer, events in self.lag_events.items():
+                        CONSUMER_LAG.labels(consumer).set(math.nan if events is None else events)
         except Exception:
             self._good_until = 0.0
         else:
@@ -85,9 +108,11 @@ class HealthProbe:
     def report(self) -> Readiness:
         """Return what readiness reports now."""
         return Readiness(
-            ready=self.database_ok and not self.stopping,
+            ready=self.database_ok and self.schema_ok and not self.stopping,
             database=self.database_ok,
             stopping=self.stopping,
+            schema_revision=self.revision,
+            schema_head=next(iter(self.revisions), None),
             lag_events=self.lag_events,
         )
 

@@ -5,8 +5,11 @@ import time
 from typing import Any
 
 import anyio
+from starlette._utils import get_route_path
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.context import RequestContext, request_context
@@ -15,37 +18,52 @@ from shared.ids import new_id
 from shared.logging import get_logger
 from shared.messaging.failures import is_permanent
 from shared.telemetry import REQUEST_SECONDS
+from shared.web.admission import Admission, Place, TooBusy
 from shared.web.problems import error_from_status, problem_response
+
+CLIENT_CLOSED_REQUEST = 499
+"""What is counted for a caller who left before the request was whole; nobody reads an answer."""
 
 MAX_HEADER_BYTES = 65_536
 MAX_TARGET_BYTES = 32_768
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,128}$")
 _TRACEPARENT = re.compile(rb"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _QUIET = frozenset({"/livez", "/readyz"})
+_NOT_COUNTED = _QUIET | {"/version", "/v1/events", "/v1/events/stream"}
+"""What answers without work, or waits on purpose, takes nobody's place."""
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class RequestMiddleware:
     """Wraps the whole application, so that answers of every layer carry the same headers."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, admission: Admission, root_path: str = "") -> None:
         self._app = app
+        self._root_path = root_path
         self._max_body_bytes = max_body_bytes
+        self._admission = admission
         self._log = get_logger("access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if root_path := self._root_path or scope.get("root_path"):
+            # From here on the path is the service's own, whether or not the gateway took its part away.
+            scope["root_path"] = root_path
+            scope["path"] = get_route_path(scope)
         started = time.perf_counter()
         context, too_large = _read_headers(scope, self._max_body_bytes)
         token = request_context.set(context)
         identifier = context.request_id.encode()
+        place = Place(self._admission, wanted=scope["path"] not in _NOT_COUNTED)
         status, started_answer = 500, False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, started_answer
             if message["type"] == "http.response.start":
                 status, started_answer = message["status"], True
+                place.leave()
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-request-id", identifier))
                 headers.append((b"x-content-type-options", b"nosniff"))
@@ -55,19 +73,25 @@ class RequestMiddleware:
 
         try:
             if too_large is not None:
-                refusal = problem_response(error_from_status(too_large), instance=scope["path"])
-                await refusal(scope, receive, send_with_headers)
+                await _problem(scope, error_from_status(too_large))(scope, receive, send_with_headers)
             else:
-                await self._app(scope, _limited(receive, self._max_body_bytes), send_with_headers)
+                if scope["method"] in _WITHOUT_BODY:
+                    await place.enter()
+                await self._app(scope, _limited(receive, self._max_body_bytes, place), send_with_headers)
+        except TooBusy as error:
+            await _problem(scope, error)(scope, receive, send_with_headers)
         except Exception as error:
+            if isinstance(error, ClientDisconnect) and not started_answer:
+                status = CLIENT_CLOSED_REQUEST
+                return
             if started_answer and _caller_left(error):
                 return
             self._log.error("unhandled_error", path=scope["path"], exc_info=error)
             if started_answer:
                 raise
-            failure = problem_response(_failure(error), instance=scope["path"])
-            await failure(scope, receive, send_with_headers)
+            await _problem(scope, _failure(error))(scope, receive, send_with_headers)
         finally:
+            place.leave()
             self._record(scope, status, time.perf_counter() - started)
             request_context.reset(token)
 
@@ -83,6 +107,11 @@ class RequestMiddleware:
         )
 
 
+def _problem(scope: Scope, error: DomainError) -> Response:
+    language = Headers(scope=scope).get("accept-language")
+    return problem_response(error, instance=scope["path"], accept_language=language)
+
+
 def _failure(error: Exception) -> DomainError:
     """Return what a caller is told: try again where the store or a peer was gone, else nothing in detail."""
     return error_from_status(500) if is_permanent(error) else Unavailable(headers={"Retry-After": "2"})
@@ -95,8 +124,11 @@ def _caller_left(error: BaseException) -> bool:
     return isinstance(error, anyio.BrokenResourceError | anyio.ClosedResourceError | ClientDisconnect)
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Count a body that did not say how long it is. FastAPI's own limit would answer in plain text."""
+def _limited(receive: Receive, limit: int, place: Place) -> Receive:
+    """Count a body that did not say how long it is, and take the request's place once it is whole.
+
+    FastAPI's own limit would answer in plain text.
+    """
     taken = 0
 
     async def limited() -> Message:
@@ -105,6 +137,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         taken += len(message.get("body", b""))
         if taken > limit:
             raise HTTPException(413)
+        if message["type"] == "http.request" and not message.get("more_body"):
+            await place.enter()
         return message
 
     return limited

@@ -112,7 +112,10 @@ def _filter_parameters(name: str, rule: Filter) -> Iterator[dict[str, Any]]:
                 schema["pattern"] = rf"^{one}(,{one})*$"
         else:
             schema = _scalar_schema(rule)
-        yield _query(alias, schema, rule.description or f"Filter by `{name}`.")
+        description = rule.description or f"Filter by `{name}`."
+        if operator == "contains":
+            description += " A to Z match in either case."
+        yield _query(alias, schema, description)
 
 
 def _scalar_schema(rule: Filter) -> dict[str, Any]:
@@ -184,9 +187,9 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
     for marker in ("x-list", "x-public"):
         operation.pop(marker, None)
     policy = next(policies_of(route.dependant), None)
-    statuses = {400, 500}
+    statuses = {400, 500, 503}
     if policy is not None:
-        statuses |= {401, 403, 503}
+        statuses |= {401, 403}
         operation["security"] = [{"bearer": [policy.scope]}]
     else:
         operation["security"] = []

@@ -71,14 +71,15 @@ class BoundedProtocol(HttpToolsProtocol):
         answered = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         silent = self._in_head and self._head_bytes == 0
         if not (answered or silent or self.transport.is_closing()):
-            self.transport.write(_problem(status))
+            self.transport.write(_problem(status, dict(self.headers or ()).get(b"accept-language", b"")))
         self.transport.close()
 
 
-def _problem(status: int) -> bytes:
+def _problem(status: int, accept_language: bytes) -> bytes:
     identifier = new_id("req")
     token = request_context.set(RequestContext(identifier, None))
-    response: Any = problem_response(error_from_status(status), instance="")
+    language = accept_language.decode("latin-1")
+    response: Any = problem_response(error_from_status(status), instance="", accept_language=language)
     request_context.reset(token)
     response.headers["X-Request-Id"] = identifier
     response.headers["X-Content-Type-Options"] = "nosniff"

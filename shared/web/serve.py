@@ -1,6 +1,7 @@
 """Running a service under uvicorn with the limits every service has."""
 
 import asyncio
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from uvicorn.server import HANDLED_SIGNALS
 
 from shared.errors import CannotStart
 from shared.settings import ServiceSettings
@@ -62,7 +64,10 @@ def _require_free(settings: ServiceSettings) -> None:
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way get the grace period to end."""
+    """Serve until SIGTERM or SIGINT and exit with 0; requests under way get the grace period to end."""
+    # uvicorn raises a signal it was stopped by once more after the drain, for whoever had handled it before.
+    for number in HANDLED_SIGNALS:
+        signal.signal(number, _leave)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -76,3 +81,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         ws="none",
     )
     _Server(config).run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

@@ -113,6 +113,20 @@ def test_a_head_that_does_not_arrive_is_given_up(port: int) -> None:
     assert 2 < time.monotonic() - started < 8
 
 
+def test_a_refusal_of_the_connection_speaks_the_callers_language(port: int) -> None:
+    start = b"GET /livez HTTP/1.1\r\nAccept-Language: zh-CN\r\nX-Other: 1\r\n"
+    for rest, status in ((b"X-Large: " + b"x" * 99_000, 431), (b"no header\r\n\r\n", 400)):
+        answered, body = talk(port, start + rest)
+        assert (answered, json.loads(body)["title"].isascii()) == (status, False)
+
+
+def test_a_process_that_is_ready_tells_its_schema(port: int) -> None:
+    status, body = talk(port, head("GET /readyz HTTP/1.1"))
+    told = json.loads(body)
+    assert (status, told["schema_revision"]) == (200, told["schema_head"])
+    assert told["schema_head"]
+
+
 def test_a_silent_connection_is_closed_in_silence(port: int) -> None:
     started = time.monotonic()
     assert talk(port) == (0, b"")

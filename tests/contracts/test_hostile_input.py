@@ -366,5 +366,5 @@ async def test_a_trailing_slash_is_another_address(target: Target) -> None:
         method = next(iter(methods)).upper()
         answer = await target.send(method, filled_path(path, target.values) + "/")
         assert answer.status_code == 404, (method, path, answer.status_code)
-    for odd in ("//v1/projects", "/v1//projects", "/V1/projects", "/v1", "/", "/v2/projects"):
+    for odd in ("//v1/projects", "/v1//projects", "/V1/projects", "/v1", "/v2/projects"):
         assert (await target.send("GET", odd)).status_code == 404, odd

@@ -44,6 +44,11 @@ def matching_finds(world: World, document: dict[str, Any] = FEASIBLE) -> None:
     answer_from_matching(world, respond)
 
 
+def valid_code(body: str) -> str:
+    """Return the unified social credit code that begins with these seventeen characters."""
+    return body + check_character(body)
+
+
 async def post_step(
     world: World, project_id: str, to: str, client: httpx2.AsyncClient | None = None, **body: Any
 ) -> httpx2.Response:
@@ -135,7 +140,6 @@ async def landing_to(world: World, project_id: str, state: str) -> None:
         body = {"project_id": project_id, "home_unit_id": world.home_unit_id}
         listed = [await make(world.operator, "/v1/landings", body)]
     landing = listed[0]
-    entity = "91331100MA00DEM01"
     commitments = {
         "amount_cny": "50000000.00",
         "start_on": "2090-09-01",
@@ -151,7 +155,7 @@ async def landing_to(world: World, project_id: str, state: str) -> None:
         "registered": {
             "legal_entity": {
                 "name": "示例公司",
-                "uscc": entity + check_character(entity),
+                "uscc": valid_code("91331100MA00DEM01"),
                 "adcode": "331102",
             }
         },

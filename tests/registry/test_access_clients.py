@@ -6,7 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from services.registry.base import idempotency_keys, messaging
-from tests.registry.access_world import ADMIN, ADMIN_SECRET, KEY_ADMIN, Secured, secured_registry
+from tests.registry.access_world import (
+    ADMIN,
+    ADMIN_SECRET,
+    KEY_ADMIN,
+    MATCHING_SECRET,
+    Secured,
+    secured_registry,
+)
 
 READ = "registry:organisations:read"
 
@@ -98,6 +105,18 @@ async def test_disabled_client_is_out_at_once_and_back_when_enabled(secured: Sec
     await admin.patch(url, json={"status": "active"}, headers={"if-match": '"2"'})
     assert (await caller.get("/v1/organisations")).status_code == 200
     assert (await by_key.get("/v1/organisations")).status_code == 200
+
+
+async def test_a_stronger_client_is_enabled_by_who_could_grant_it(secured: Secured) -> None:
+    home, admin = await secured.organisation(), await secured.admin()
+    issued = await secured.new_client(home, READ, "registry:projects:approve")
+    url = f"/v1/clients/{issued['id']}"
+    await admin.patch(url, json={"status": "disabled"}, headers={"if-match": '"1"'})
+    member, match = await secured.member(home, KEY_ADMIN, READ), {"if-match": '"2"'}
+    refused = await member.patch(url, json={"status": "active"}, headers=match)
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_not_grantable")
+    weaker = await member.patch(url, json={"status": "active", "scopes": [READ]}, headers=match)
+    assert (weaker.status_code, weaker.json()["status"]) == (200, "active")
 
 
 async def test_narrower_scopes_bind_tokens_already_issued(secured: Secured) -> None:
@@ -278,6 +297,24 @@ async def test_other_services_hear_of_every_change(secured: Secured) -> None:
         "id", "organisation_id", "name", "scopes", "reach", "status", "managed", "last_used_at", "version",
         "created_at", "updated_at",
     }  # fmt: skip
+
+
+async def test_events_of_credentials_reach_only_who_may_read_credentials(secured: Secured) -> None:
+    home, follow = await secured.organisation(), "registry:events:read"
+    reader, keeper = await secured.member(home, follow), await secured.member(home, follow, KEY_ADMIN)
+    service = await secured.caller("cli_matching", MATCHING_SECRET)
+    body = {"name": "k", "scopes": [READ], "organisation_id": home}
+    assert (await (await secured.admin()).post("/v1/api-keys", json=body)).status_code == 201
+    await secured.service.sequence()
+    for query in ("", "?types=client.*,api_key.*,organisation.*"):
+        seen = [
+            {event["type"] for event in (await caller.get(f"/v1/events{query}")).json()["items"]}
+            for caller in (reader, keeper, service)
+        ]
+        assert seen[0] == {"organisation.created"}
+        assert seen[1] == seen[2] == {"organisation.created", "client.created", "api_key.created"}
+    lines = await reader.get("/v1/events", headers={"accept": "application/jsonl"})
+    assert b"api_key" not in lines.content
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,17 @@ async def test_changed_configuration_changes_the_secret(registry_url: str) -> No
         assert (await second.token("cli_matching", changed)).status_code == 200
 
 
+async def test_a_disabled_client_of_the_configuration_is_back_after_a_restart(registry_url: str) -> None:
+    async with secured_registry(registry_url) as first:
+        url, match = f"/v1/clients/{ADMIN}", {"if-match": '"1"'}
+        disabled = await (await first.admin()).patch(url, json={"status": "disabled"}, headers=match)
+        assert disabled.status_code == 200
+        assert (await first.token(ADMIN, ADMIN_SECRET)).status_code == 401
+    async with secured_registry(registry_url) as second:
+        client = (await (await second.admin()).get(url)).json()
+        assert (client["status"], client["version"]) == ("active", 3)
+
+
 async def test_short_secret_stops_the_start(registry_url: str) -> None:
     with pytest.raises(WeakSecret) as refusal:
         async with secured_registry(registry_url, bootstrap_client_secret="changeme"):

@@ -51,6 +51,13 @@ async def test_only_those_who_sign_see_an_agreement(world: World) -> None:
     assert refusal(await world.operator.post("/v1/agreements", json=body)) == (403, "insufficient_scope")
 
 
+async def test_an_external_id_names_one_agreement_of_who_recorded_it(world: World) -> None:
+    body = sharing(world, "0.5", "0.5", external_id="A-1")
+    for client in (world.home_unit, world.operator, world.admin):
+        await make(client, "/v1/agreements", body)
+        assert refusal(await client.post("/v1/agreements", json=body)) == (409, "agreement_exists")
+
+
 @pytest.mark.parametrize("shares", [("0.33333333", "0.33333333", "0.33333334"), ("0.65", "0.35"), ("1",)])
 async def test_shares_that_add_up_to_one_are_kept_exactly(world: World, shares: tuple[str, ...]) -> None:
     record = await make(world.home_unit, "/v1/agreements", sharing(world, *shares))

@@ -65,6 +65,21 @@ async def test_claim_about_a_project_is_read_by_its_parties_only(world: World) -
     assert refusal(await world.stranger.post("/v1/claims", json=body)) == (409, "unknown_subject")
 
 
+async def test_a_claim_does_not_tell_whether_there_is_what_one_cannot_see(world: World) -> None:
+    body = {"name": "网络", "centre_enclave_id": world.enclave_id}
+    network = await make(world.admin, "/v1/networks", body)
+    for kind, hidden in (("enclave", world.enclave_id), ("network", network["id"])):
+        answers = [
+            await world.stranger.post(
+                "/v1/claims", json=area(world, "1", "东滩智库", subject_type=kind, subject_id=subject)
+            )
+            for subject in (hidden, hidden[:-1] + ("0" if hidden[-1] != "0" else "1"))
+        ]
+        assert [refusal(answer) for answer in answers] == [(409, "unknown_subject")] * 2
+        same = area(world, "1", "东滩智库", subject_type=kind, subject_id=hidden)
+        assert (await make(world.home_unit, "/v1/claims", same))["subject_id"] == hidden
+
+
 @pytest.mark.parametrize(
     ("subject_type", "subject_id"), [("division", "310000"), ("cluster", "yangtze_river_delta")]
 )
@@ -98,3 +113,7 @@ async def test_claim_is_stated_in_ones_own_name(world: World) -> None:
     assert refusal(await world.operator.post("/v1/claims", json=body)) == (403, "insufficient_scope")
     assert (await make(world.admin, "/v1/claims", body))["stated_by_id"] == world.home_unit_id
     assert refusal(await world.admin.post("/v1/claims", json=body)) == (409, "claim_exists")
+    own = {**body, "stated_by_id": None}
+    for client in (world.operator, world.admin):
+        await make(client, "/v1/claims", own)
+        assert refusal(await client.post("/v1/claims", json=own)) == (409, "claim_exists")

@@ -1,5 +1,6 @@
 """Enclaves through HTTP: what is unknown stays unknown, and only parties see them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -43,6 +44,35 @@ async def test_siting_follows_from_home_and_host(world: World, host: str | None,
     assert changed["siting_pattern"] == pattern
     listed = await world.home_unit.get("/v1/enclaves?siting_pattern=inter_cluster")
     assert len(listed.json()["items"]) == (1 if pattern == "inter_cluster" else 0)
+
+
+async def test_siting_follows_when_the_home_unit_gets_another_division(world: World) -> None:
+    elsewhere = await make(world.admin, "/v1/enclaves", {"name": "别处", "home_unit_id": world.stranger_id})
+    url = f"/v1/organisations/{world.home_unit_id}"
+    moved = await world.admin.patch(url, json={"adcode": "440100"}, headers={"if-match": '"1"'})
+    assert moved.status_code == 200, moved.text
+    enclave = (await world.home_unit.get(f"/v1/enclaves/{world.enclave_id}")).json()
+    assert (enclave["home_place"]["adcode"], enclave["siting_pattern"]) == ("440100", "inter_cluster")
+    [updated] = await world.events("enclave.updated")
+    assert updated["data"]["object"] == enclave
+    assert updated["data"]["changed"] == ["home_place", "siting_pattern"]
+    assert (await world.admin.get(f"/v1/enclaves/{elsewhere['id']}")).json() == elsewhere
+    unknown = await world.admin.patch(url, json={"adcode": None}, headers={"if-match": '"2"'})
+    assert unknown.status_code == 200
+    assert (await world.admin.get(f"/v1/enclaves/{world.enclave_id}")).json()["siting_pattern"] is None
+
+
+async def test_an_enclave_made_while_its_home_unit_moves_is_sited_where_it_went(world: World) -> None:
+    url = f"/v1/organisations/{world.home_unit_id}"
+    body = {"name": "新飞地", "home_unit_id": world.home_unit_id, "host_adcode": "310112"}
+    for version, adcode in enumerate(("440100", "331100", "440100", "331100"), start=1):
+        created, moved = await asyncio.gather(
+            world.home_unit.post("/v1/enclaves", json=body),
+            world.admin.patch(url, json={"adcode": adcode}, headers={"if-match": f'"{version}"'}),
+        )
+        assert (created.status_code, moved.status_code) == (201, 200)
+        enclaves = (await world.home_unit.get("/v1/enclaves")).json()["items"]
+        assert {enclave["home_place"]["adcode"] for enclave in enclaves} == {adcode}
 
 
 async def test_only_parties_see_an_enclave(world: World) -> None:
@@ -103,7 +133,33 @@ async def test_projects_follow_when_the_operator_changes(world: World) -> None:
     assert (await successor.get(f"/v1/projects/{project['id']}")).status_code == 200
     assert (await successor.get(f"/v1/enclaves/{world.enclave_id}")).status_code == 200
     updates = await world.events("project.updated")
-    assert [event["data"]["changed"] for event in updates] == [["party_ids"]]
+    assert [event["data"]["changed"] for event in updates] == [["operator_id", "party_ids"]]
+    assert updates[0]["data"]["previous"]["operator_id"] == world.operator_id
+
+
+async def test_a_replaced_operator_loses_the_projects_it_had_from_the_enclave(world: World) -> None:
+    other = await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "接任运营商"})
+    admitted = await world.create_project()
+    step = {"to": "admitted", "force": True, "reason": "补录"}
+    await make(world.admin, f"/v1/projects/{admitted['id']}/transitions", step, version=1)
+    own = {"kind": "operator", "name": "项目自己的运营商"}
+    named = (await make(world.admin, "/v1/organisations", own))["id"]
+    apart = await world.create_project(title="另一项目", operator_id=named)
+    assert (await patch(world, 1, operator_id=other["id"])).status_code == 200
+    assert refusal(await world.operator.get(f"/v1/projects/{admitted['id']}")) == (404, "not_found")
+    assert (await world.read_project(admitted["id"]))["operator_id"] == other["id"]
+    assert (await world.read_project(apart["id"]))["operator_id"] == named
+    successor = world.registry.as_org(other["id"])
+    listed = (await successor.get("/v1/projects")).json()["items"]
+    assert {item["id"] for item in listed} == {admitted["id"], apart["id"]}
+
+
+async def test_an_operator_is_not_replaced_by_one_that_uses_its_external_ids(world: World) -> None:
+    other = (await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "接任运营商"}))["id"]
+    await world.create_project(external_id="A-1")
+    await world.create_project(title="另一项目", operator_id=other, external_id="A-1")
+    assert refusal(await patch(world, 1, operator_id=other)) == (409, "project_exists")
+    assert (await world.operator.get("/v1/projects")).json()["items"][0]["version"] == 1
 
 
 async def test_event_tells_what_changed_and_what_was_before(world: World) -> None:
@@ -123,6 +179,8 @@ async def test_external_id_names_one_enclave(world: World) -> None:
     body = {"name": "甲", "home_unit_id": world.home_unit_id, "external_id": "fact-1"}
     await make(world.home_unit, "/v1/enclaves", body)
     assert refusal(await world.home_unit.post("/v1/enclaves", json=body)) == (409, "enclave_exists")
+    theirs = {**body, "home_unit_id": world.stranger_id}
+    assert (await make(world.stranger, "/v1/enclaves", theirs))["external_id"] == "fact-1"
 
 
 @pytest.mark.parametrize(

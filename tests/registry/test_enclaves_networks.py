@@ -117,6 +117,11 @@ async def test_enclaves_of_others_are_not_drawn_into_a_network(world: World) -> 
     )
     again = {"name": "网络二", "operator_id": world.operator_id, "external_id": "keyi"}
     assert refusal(await world.operator.post("/v1/networks", json=again)) == (409, "network_exists")
+    other = (await make(world.admin, "/v1/organisations", {"kind": "operator", "name": "另一运营商"}))["id"]
+    await make(world.registry.as_org(other), "/v1/networks", {**again, "operator_id": other})
+    nobodys = {"name": "网络三", "external_id": "keyi"}
+    await make(world.admin, "/v1/networks", nobodys)
+    assert refusal(await world.admin.post("/v1/networks", json=nobodys)) == (409, "network_exists")
     renamed = await world.operator.patch(
         f"/v1/networks/{own['id']}", json={"name": "云飞地网络"}, headers={"if-match": '"1"'}
     )

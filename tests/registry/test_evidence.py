@@ -65,6 +65,33 @@ async def test_home_unit_verifies_what_it_did_not_file(world: World) -> None:
     assert refusal(again) == (409, "evidence_verified")
 
 
+async def test_a_home_unit_that_only_sees_the_project_neither_files_nor_verifies(world: World) -> None:
+    project = await world.create_project()
+    url = f"/v1/projects/{project['id']}"
+    filed = await make(world.operator, f"{url}/evidence", REPORT)
+    await make(world.operator, f"{url}:propose", {"home_unit_ids": [world.stranger_id]}, version=1)
+    verify, match = f"{url}/evidence/{filed['id']}:verify", {"if-match": '"1"'}
+    for refused in (
+        await world.stranger.post(f"{url}/evidence", json=REPORT),
+        await world.park.post(f"{url}/evidence", json=REPORT),
+        await world.stranger.post(verify, headers=match),
+    ):
+        assert refusal(refused) == (403, "insufficient_scope")
+    assert (await world.operator.get(f"{url}/evidence")).json()["items"] == [filed]
+    landing = {"project_id": project["id"], "home_unit_id": world.stranger_id}
+    await make(world.stranger, "/v1/landings", landing)
+    own = await make(world.stranger, f"{url}/evidence", REPORT)
+    assert own["filed_by_id"] == world.stranger_id
+    assert (await make(world.stranger, verify, {}, version=1))["verified_by_id"] == world.stranger_id
+
+
+async def test_the_team_files_its_own_evidence(world: World) -> None:
+    team = (await make(world.admin, "/v1/organisations", {"kind": "project_team", "name": "示例团队"}))["id"]
+    project = await world.create_project(team_organisation_id=team)
+    url = f"/v1/projects/{project['id']}/evidence"
+    assert (await make(world.registry.as_org(team), url, REPORT))["filed_by_id"] == team
+
+
 async def test_a_step_refers_only_to_evidence_of_its_project(world: World) -> None:
     first, second = await world.create_project(), await world.create_project(title="另一项目")
     ids = [

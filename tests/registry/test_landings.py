@@ -1,13 +1,19 @@
 """Landings through HTTP: from intent to honoured, and the ways they fail."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from services.registry.landings import repository
 from services.registry.landings.service import LATE_ENTRY, lapse_overdue
+from services.registry.projects.service import lock_project
 from shared import clock
+from shared.db.engine import WriteSession
+from shared.identity import SYSTEM
 from tests.registry.project_world import World, build_world, make, refusal
 from tests.support.services import ServiceUnderTest
 
@@ -28,8 +34,8 @@ async def world(registry: ServiceUnderTest) -> World:
     return await build_world(registry)
 
 
-async def intend(world: World) -> tuple[str, dict[str, Any]]:
-    project = await world.create_project()
+async def intend(world: World, **lead: Any) -> tuple[str, dict[str, Any]]:
+    project = await world.create_project(**lead)
     body = {"project_id": project["id"], "home_unit_id": world.home_unit_id}
     landing = await make(world.operator, "/v1/landings", body)
     return project["id"], landing
@@ -60,8 +66,10 @@ def guards(answer: httpx2.Response) -> list[str]:
     return [entry["code"] for entry in answer.json()["errors"]]
 
 
-async def signed(world: World, **commitments: Any) -> tuple[str, dict[str, Any]]:
-    project_id, landing = await intend(world)
+async def signed(
+    world: World, *, title: str = "柔性脑机接口电极", **commitments: Any
+) -> tuple[str, dict[str, Any]]:
+    project_id, landing = await intend(world, title=title)
     stated = {**COMMITMENTS, **commitments}
     return project_id, await moved(world, landing, to="signed", commitments=stated, compliance=COMPLIANT)
 
@@ -113,6 +121,32 @@ async def test_a_project_lands_once_at_a_home_unit_that_knows_it(world: World) -
     body = {"home_unit_ids": [world.stranger_id]}
     await make(world.operator, f"/v1/projects/{project_id}:propose", body, version=1)
     assert (await world.operator.post("/v1/landings", json=elsewhere)).status_code == 201
+
+
+async def test_a_project_that_has_ended_begins_no_landing(world: World) -> None:
+    project = await world.create_project()
+    step = {"to": "rejected", "reason": "不符合方向"}
+    await make(world.operator, f"/v1/projects/{project['id']}/transitions", step, version=1)
+    body = {"project_id": project["id"], "home_unit_id": world.home_unit_id}
+    assert refusal(await world.operator.post("/v1/landings", json=body)) == (409, "project_ended")
+    assert (await world.operator.get("/v1/landings")).json()["items"] == []
+
+
+async def test_a_landing_follows_its_project_to_another_enclave(world: World) -> None:
+    project_id, landing = await intend(world)
+    body = {"name": "另一飞地", "home_unit_id": world.home_unit_id, "operator_id": world.operator_id}
+    enclave = await make(world.admin, "/v1/enclaves", body)
+    moving = await world.operator.patch(
+        f"/v1/projects/{project_id}", json={"enclave_id": enclave["id"]}, headers={"if-match": '"1"'}
+    )
+    assert moving.status_code == 200, moving.text
+    followed = (await world.operator.get(f"/v1/landings/{landing['id']}")).json()
+    assert (followed["enclave_id"], followed["version"]) == (enclave["id"], 2)
+    listed = await world.operator.get(f"/v1/landings?enclave_id={enclave['id']}")
+    assert listed.json()["items"] == [followed]
+    [event] = await world.events("landing.updated")
+    assert event["data"]["object"] == followed
+    assert event["data"]["previous"] == {"enclave_id": world.enclave_id}
 
 
 async def test_strangers_see_no_landing(world: World) -> None:
@@ -186,6 +220,19 @@ async def test_what_was_promised_is_not_rewritten_by_a_later_step(world: World) 
     assert guards(answer) == ["fields_belong_to_step"]
 
 
+async def test_force_brings_only_what_belongs_to_the_steps_it_takes(world: World) -> None:
+    _, landing = await signed(world)
+    forced: dict[str, Any] = {"force": True, "reason": "补录"}
+    rewritten = {**forced, "commitments": {**COMMITMENTS, "jobs": 1}}
+    for to in ("registered", "producing"):
+        assert guards(await move(world, landing, to=to, **rewritten)) == ["fields_belong_to_step"]
+    skipped = await moved(world, landing, to="producing", legal_entity=valid_entity(), **forced)
+    assert skipped["commitments"] == landing["commitments"]
+    assert skipped["legal_entity"]["adcode"] == "331102"
+    back = await move(world, skipped, to="started", verified_output_cny="1.00", **forced)
+    assert guards(back) == ["fields_belong_to_step"]
+
+
 async def test_evidence_of_another_project_is_unknown(world: World) -> None:
     other = await world.create_project(title="另一个项目")
     foreign = await file(world, other["id"], "tax_registration")
@@ -229,6 +276,66 @@ async def test_a_landing_entered_after_its_grace_is_left_time_for_what_came_next
     log = (await world.home_unit.get(f"/v1/landings/{landing['id']}/transitions")).json()["items"]
     signing, lapsing = log[-2:]
     assert lapsing["effective_at"] == signing["effective_at"] > "2026-03-09T16:00:00.000Z"
+
+
+async def test_a_landing_that_cannot_lapse_keeps_no_other_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = []
+    for title in ("甲", "乙"):
+        _, landing = await signed(world, title=title, start_on="2090-03-06")
+        ids.append(landing["id"])
+    change = repository.change
+
+    async def fail_for_one(tx: WriteSession, landing_id: str, values: Mapping[str, Any]) -> None:
+        await change(tx, landing_id, values)
+        if landing_id == ids[0]:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(repository, "change", fail_for_one)
+    assert await lapses(world, date(2090, 3, 14)) == 1
+    states = [(await world.home_unit.get(f"/v1/landings/{lnd}")).json()["state"] for lnd in ids]
+    assert states == ["signed", "lapsed"]
+    monkeypatch.undo()
+    assert await lapses(world, date(2090, 3, 14)) == 1
+
+
+async def test_landings_lapse_in_the_order_in_which_everybody_locks_projects(world: World) -> None:
+    found = []
+    for title, start_on in (("甲", "2090-06-01"), ("乙", "2090-03-06")):
+        project_id, _ = await signed(world, title=title, start_on=start_on)
+        found.append(project_id)
+    database, held = world.registry.database, asyncio.Event()
+
+    async def change_both() -> None:
+        async with database.write() as tx:
+            await lock_project(tx, SYSTEM, found[0])
+            held.set()
+            await asyncio.sleep(0.3)
+            await lock_project(tx, SYSTEM, found[1])
+
+    async def lapse() -> int:
+        await held.wait()
+        return await lapses(world, date(2091, 1, 1))
+
+    assert found == sorted(found)
+    assert await asyncio.gather(change_both(), lapse()) == [None, 2]
+
+
+async def test_a_landing_forced_back_to_signed_lapses_by_the_start_agreed_then(world: World) -> None:
+    _, landing = await signed(world)
+    assert await lapses(world, clock.today() + LATE_ENTRY + timedelta(days=1)) == 1
+    lapsed = (await world.operator.get(f"/v1/landings/{landing['id']}")).json()
+    back = await moved(world, lapsed, to="signed", force=True, reason="已开工")
+    assert (back["lapses_after"], back["commitments"]) == (None, landing["commitments"])
+    assert await lapses(world, date(2091, 1, 1)) == 0
+    assert guards(await move(world, back, to="lapsed")) == ["start_overdue"]
+    failed = await moved(world, back, to="breached", reason="未达成承诺")
+    renewed = {**COMMITMENTS, "start_on": "2091-03-05"}
+    again = await moved(world, failed, to="signed", force=True, reason="重新约定", commitments=renewed)
+    assert again["lapses_after"] == "2091-03-12"
+    assert await lapses(world, date(2091, 3, 12)) == 0
+    assert await lapses(world, date(2091, 3, 13)) == 1
 
 
 async def test_the_steps_of_a_landing_are_in_order_also_when_forced(world: World) -> None:

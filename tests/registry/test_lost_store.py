@@ -1,11 +1,16 @@
 """What a caller is told while the store is gone."""
 
+from typing import Any
+
+import asyncpg
+import pytest
+
 from services.registry.app import create_app
 from services.registry.base import messaging
 from services.registry.settings import RegistrySettings
 from services.registry.tables import metadata
 from tests.support.postgres import PostgresCluster
-from tests.support.services import ISSUER, create_schema, running, verifier
+from tests.support.services import ISSUER, ServiceUnderTest, create_schema, running, verifier
 
 PATHS = ("/v1/organisations", "/v1/projects/prj_00000000000000000000000000")
 
@@ -28,3 +33,16 @@ async def test_a_lost_store_is_a_503_with_retry_after() -> None:
                 assert gone.headers["retry-after"]
             filed = await admin.post("/v1/organisations", json={"kind": "operator", "name": "甲"})
             assert (filed.status_code, filed.json()["code"]) == (503, "service_unavailable")
+
+
+@pytest.mark.parametrize("registry_url", ["postgresql"], indirect=True)
+async def test_a_store_that_takes_no_more_connections_is_a_503(
+    registry: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+
+    monkeypatch.setattr(asyncpg, "create_pool", refuse)
+    full = await registry.as_admin().get(PATHS[1])
+    assert (full.status_code, full.json()["code"]) == (503, "service_unavailable"), full.text
+    assert full.headers["retry-after"]

@@ -56,6 +56,30 @@ async def test_patch_needs_the_version_last_read(registry: ServiceUnderTest) -> 
     assert same.headers["etag"] == '"2"'
 
 
+@pytest.mark.parametrize("field", [{"adcode": "330000"}, {"unit_type": "city"}])
+async def test_an_organisation_does_not_widen_its_own_division(
+    registry: ServiceUnderTest, field: dict[str, str]
+) -> None:
+    url = (await registry.as_admin().post("/v1/organisations", json=HOME)).headers["location"]
+    itself, match = registry.as_org(url.rsplit("/", 1)[1]), {"if-match": '"1"'}
+    wider = await itself.patch(url, json=field, headers=match)
+    assert (wider.status_code, wider.json()["code"]) == (403, "insufficient_scope")
+    name = {"name": "新名", "adcode": HOME["adcode"]}
+    assert (await itself.patch(url, json=name, headers=match)).status_code == 200
+    changed = await registry.as_admin().patch(url, json=field, headers={"if-match": '"2"'})
+    assert changed.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["*", "1", 'W/"1"', '"1", "2"', '"x"', '"-1"', '""', '"1234567890"', ""])
+async def test_what_is_no_etag_of_ours_is_a_malformed_header(registry: ServiceUnderTest, header: str) -> None:
+    admin = registry.as_admin()
+    url = (await admin.post("/v1/organisations", json=HOME)).headers["location"]
+    refused = await admin.patch(url, json={"name": "新名"}, headers={"if-match": header})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_parameter")
+    assert refused.json()["errors"][0]["header"] == "If-Match"
+    assert (await admin.get(url)).json()["name"] == HOME["name"]
+
+
 async def test_each_change_has_its_event_in_order(registry: ServiceUnderTest) -> None:
     admin = registry.as_admin()
     url = (await admin.post("/v1/organisations", json=HOME)).headers["location"]

@@ -23,6 +23,7 @@ from tests.registry.project_walk import (
     step,
     take_up_residency,
     turn_both_keys,
+    valid_code,
     walk_to,
 )
 from tests.registry.project_world import World, build_world, make, refusal
@@ -312,6 +313,20 @@ async def test_what_was_screened_cannot_become_a_duplicate(world: World) -> None
         f"/v1/projects/{second['id']}", json={"uscc": "91331100MA0000000A"}, headers={"if-match": '"2"'}
     )
     assert refusal(wrong) == (409, "invalid_uscc")
+
+
+@pytest.mark.parametrize("coded", ["first", "second"])
+async def test_a_credit_code_does_not_hide_what_a_screened_project_becomes(world: World, coded: str) -> None:
+    code = {"uscc": valid_code("91331100MA00DEM01")}
+    first = await world.create_project(**(code if coded == "first" else {}))
+    second = await world.create_project(title="另一个", **(code if coded == "second" else {}))
+    await step(world, first["id"], "screening")
+    await step(world, second["id"], "screening")
+    patch = await world.operator.patch(
+        f"/v1/projects/{second['id']}", json={"title": first["title"]}, headers={"if-match": '"2"'}
+    )
+    assert refusal(patch) == (409, "project_exists")
+    assert (await world.read_project(second["id"]))["title"] == "另一个"
 
 
 @pytest.mark.parametrize("stage", ["lead", "reserve", "admitted", "acceleration"])

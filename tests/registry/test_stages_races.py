@@ -9,6 +9,7 @@ from tests.registry.project_walk import (
     post_step,
     sign_commitments,
     turn_both_keys,
+    valid_code,
     walk_to,
 )
 from tests.registry.project_world import World, build_world
@@ -43,6 +44,15 @@ async def test_one_of_two_duplicates_is_screened(world: World) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     [refused] = [answer.json() for answer in answers if answer.status_code == 409]
     assert [entry["code"] for entry in refused["errors"]] == ["deduplicated"]
+
+
+async def test_one_of_two_duplicates_is_screened_when_only_one_has_a_credit_code(world: World) -> None:
+    for number in range(4):
+        same = {"title": f"项目 {number}", "team_name": "同队"}
+        code = valid_code(f"91331100MA00DEM0{number}")
+        ids = [(await world.create_project(**same, **fields))["id"] for fields in ({}, {"uscc": code})]
+        answers = await asyncio.gather(*[post_step(world, project_id, "screening") for project_id in ids])
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
 async def test_one_of_two_steps_from_the_same_version_is_taken(world: World) -> None:

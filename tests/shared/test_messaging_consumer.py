@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,6 +215,18 @@ async def test_a_constraint_of_the_store_makes_a_dead_letter_too(world: World) -
     assert [letter[:2] for letter in await dead_letters(world)] == [(2, "t2")]
 
 
+async def test_a_value_the_store_does_not_take_makes_a_dead_letter_too(world: World) -> None:
+    await world.happen("t1", "t2")
+
+    async def apply(tx: WriteSession, event: Event) -> None:
+        beyond = replace(event, subject_version=2**70) if event.sequence == 1 else event
+        await record_effect(tx, beyond)
+
+    await world.consumer(apply=each(apply)).run_once()
+    assert [sequence for sequence, _, _ in await world.effects()] == [2]
+    assert [letter[0] for letter in await dead_letters(world)] == [1]
+
+
 async def test_dead_letters_are_applied_in_order_when_the_cause_is_gone(world: World) -> None:
     await world.happen("t1", "t2", "t1", "t2", "t1")
     await consume(world.consumer(apply=refusing(1, 2, error=ValueError("no"))))
@@ -288,15 +301,23 @@ def test_which_errors_are_permanent() -> None:
     assert not is_permanent(IntegrityError("", {}, Exception(), connection_invalidated=True))
 
 
-async def test_a_malformed_event_waits_alone(world: World) -> None:
+@pytest.mark.parametrize(
+    "defect",
+    [
+        {"timestamp": "once"},
+        {"subject": None},
+        {"subject": "t1"},
+        {"subject": {"type": "thing", "version": 1}},
+        {"subject": {"type": "thing", "id": "\x00" + "t" * 50, "version": "\x00"}, "data": None},
+    ],
+)
+async def test_a_malformed_event_waits_alone(world: World, defect: dict[str, Any]) -> None:
     await world.happen("t1", "t2")
 
     class Careless(LocalFeedSource):
         async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
             page = await super().fetch(after, limit, wait_s)
-            events = [
-                {**event, "timestamp": "once"} if event["sequence"] == 1 else event for event in page.events
-            ]
+            events = [{**event, **defect} if event["sequence"] == 1 else event for event in page.events]
             return FetchedPage(events, page.next_cursor, page.has_more, page.epoch, page.head)
 
     await world.consumer(Careless(world.feed, SYSTEM)).run_once()
@@ -470,6 +491,30 @@ async def test_starting_tries_dead_letters_once_more(world: World) -> None:
         await world.consumer(apply=each(apply)).run(stop)
     assert [sequence for sequence, _, _ in await world.effects()] == [1]
     assert await dead_letters(world) == []
+
+
+async def test_running_tries_dead_letters_again_every_five_minutes(world: World) -> None:
+    await world.happen("t1")
+    at, stop, looks = datetime(2026, 11, 23, 8, tzinfo=UTC), asyncio.Event(), 0
+    tried: list[datetime] = []
+
+    async def apply(tx: WriteSession, event: Event) -> None:
+        tried.append(at)
+        raise ValueError("never")
+
+    class Ticking(LocalFeedSource):
+        async def fetch(self, after: str | None, limit: int, wait_s: float) -> FetchedPage:
+            nonlocal at, looks
+            at, looks = at + timedelta(minutes=1), looks + 1
+            if looks == 12:
+                stop.set()
+            return await super().fetch(after, limit, wait_s)
+
+    consumer = world.consumer(Ticking(world.feed, SYSTEM), apply=apply, clock=lambda: at)
+    async with asyncio.timeout(20):
+        await consumer.run(stop)
+    # Twice when it came, with its page and by itself; then every five minutes.
+    assert [instant.minute for instant in tried] == [1, 1, 5, 10]
 
 
 class Answer:

@@ -329,6 +329,14 @@ async def test_the_chain_shows_tampering(world: World, tamper: Any, broken_at: i
         assert (await verify_chain(session, tables)).first_broken == broken_at
 
 
+@pytest.mark.parametrize("start", [6, 7, 100])
+async def test_what_is_beyond_the_head_is_not_broken(world: World, start: int) -> None:
+    await world.happen(*[f"t{index}" for index in range(5)])
+    async with world.database.snapshot() as session:
+        assert await verify_chain(session, tables, start) == ChainReport(0, None, 5)
+        assert await verify_chain(session, tables, start, 3) == ChainReport(0, None, 5)
+
+
 async def test_an_empty_log_is_intact(world: World) -> None:
     async with world.database.snapshot() as session:
         assert await verify_chain(session, tables) == ChainReport(0, None, 0)

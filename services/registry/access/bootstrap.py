@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from services.registry.access import repository, service
 from services.registry.access.credentials import EVERY_SCOPE, MIN_CONFIGURED_SECRET, READ_SCOPES
 from services.registry.access.models import clients
-from services.registry.access.schemas import Reach
+from services.registry.access.schemas import ClientStatus, Reach
 from services.registry.organisations.errors import UnknownOrganisation
 from services.registry.organisations.schemas import OrganisationCreate, OrganisationKind
 from services.registry.organisations.service import create_organisation, require_organisation
@@ -90,7 +90,13 @@ async def _ensure_client(tx: WriteSession, client: ManagedClient) -> None:
         }
         await service.add_client(tx, SYSTEM, client.id, secret_hash, values, managed=True)
         return
-    wanted: dict[str, Any] = {"secret_hash": secret_hash, "scopes": scopes, "managed": True}
+    wanted: dict[str, Any] = {
+        "secret_hash": secret_hash,
+        "scopes": scopes,
+        "managed": True,
+        # Whoever locks the network out by disabling its only administrator gets in again by a restart.
+        "status": ClientStatus.ACTIVE.value,
+    }
     changes = {name: value for name, value in wanted.items() if row[name] != value}
     if not changes:
         return

@@ -4,8 +4,18 @@ from collections.abc import Iterable
 
 from services.registry.access.errors import OrganisationRequired, ScopeNotGrantable
 from services.registry.access.schemas import Reach
+from shared.db.visibility import Viewer
 from shared.errors import FieldError
 from shared.identity import Principal
+
+CREDENTIALS_SCOPE = "registry:access:admin"
+
+
+def withheld_events(viewer: Viewer) -> tuple[str, ...]:
+    """Return the events of credentials, for a viewer who may not read the credentials either."""
+    if viewer.sees_network or (isinstance(viewer, Principal) and viewer.has(CREDENTIALS_SCOPE)):
+        return ()
+    return ("client.*", "api_key.*")
 
 
 def require_grantable(actor: Principal, scopes: Iterable[str], reach: str) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from services.registry.access import api_keys, service
+from services.registry.access.grants import CREDENTIALS_SCOPE
 from services.registry.access.parts import EXTRA, AccessParts
 from services.registry.access.schemas import (
     API_KEY_LIST,
@@ -27,10 +28,9 @@ from shared.web.strictness import StrictRoute
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["access"])
 
-SCOPE = "registry:access:admin"
-Read = Annotated[ReadAccess, Depends(Reads(SCOPE))]
-Write = Annotated[WriteAccess, Depends(Writes(SCOPE))]
-Change = Annotated[WriteAccess, Depends(Writes(SCOPE, needs_version=True))]
+Read = Annotated[ReadAccess, Depends(Reads(CREDENTIALS_SCOPE))]
+Write = Annotated[WriteAccess, Depends(Writes(CREDENTIALS_SCOPE))]
+Change = Annotated[WriteAccess, Depends(Writes(CREDENTIALS_SCOPE, needs_version=True))]
 
 
 def _revealed(stored: Response, issued: BaseModel) -> Response:

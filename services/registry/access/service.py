@@ -101,6 +101,8 @@ async def update_client(
         _refuse_managed(row)
         added = [scope for scope in changes["scopes"] if scope not in row["scopes"]]
         require_grantable(actor, added, row["reach"])
+    if changes.get("status") == ClientStatus.ACTIVE:
+        require_grantable(actor, changes.get("scopes") or row["scopes"], row["reach"])
     if not changes:
         return ClientRead.of(row)
     previous = {name: row[name] for name in changes}

@@ -4,7 +4,7 @@ from shared.errors import Conflict
 
 
 class AgreementExists(Conflict):
-    """The external id already belongs to another agreement."""
+    """The external id already belongs to another agreement of who recorded it."""
 
     code = "agreement_exists"
     title_en = "Another agreement has this external id"

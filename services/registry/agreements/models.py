@@ -20,13 +20,25 @@ agreements = Table(
     Column("commitments", JsonDocument, nullable=True),
     Column("kpis", JsonDocument, nullable=False),
     Column("shares", JsonDocument, nullable=False),
-    Column("external_id", String(100), nullable=True, unique=True),
+    Column("recorded_by_id", String(40), nullable=True),
+    Column("external_id", String(100), nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_agreements_created_at", "created_at", "id"),
+    Index("uq_agreements_recorded_by_external", "recorded_by_id", "external_id", unique=True),
     Index("ix_agreements_kind", "kind", "created_at", "id"),
     Index("ix_agreements_project_id", "project_id", "created_at", "id"),
     Index("ix_agreements_enclave_id", "enclave_id", "created_at", "id"),
+)
+
+_RECORDED_BY_NOBODY = agreements.c.recorded_by_id.is_(None)
+
+external_id_recorded_by_nobody = Index(
+    "uq_agreements_external",
+    agreements.c.external_id,
+    unique=True,
+    sqlite_where=_RECORDED_BY_NOBODY,
+    postgresql_where=_RECORDED_BY_NOBODY,
 )

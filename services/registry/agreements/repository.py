@@ -14,7 +14,9 @@ from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible
 
-_REFUSALS = dict.fromkeys(("pk_agreements", "uq_agreements_external_id"), AgreementExists)
+_REFUSALS = dict.fromkeys(
+    ("pk_agreements", "uq_agreements_recorded_by_external", "uq_agreements_external"), AgreementExists
+)
 
 
 async def find(session: ReadSession, viewer: Viewer, agreement_id: str, *, lock: bool = False) -> Row | None:

@@ -41,6 +41,7 @@ async def create_agreement(
         **data.model_dump(exclude=_DOCUMENTS),
         **data.model_dump(include=_DOCUMENTS, mode="json"),
         "id": agreement_id or new_id("agr"),
+        "recorded_by_id": actor.organisation_id,
         "version": 1,
         "created_at": now,
         "updated_at": now,

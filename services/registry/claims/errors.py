@@ -4,7 +4,7 @@ from shared.errors import Conflict
 
 
 class ClaimExists(Conflict):
-    """The external id already belongs to another claim."""
+    """The external id already belongs to another claim of who stated it."""
 
     code = "claim_exists"
     title_en = "Another claim has this external id"

@@ -25,7 +25,7 @@ claims = Table(
     Column("state", String(20), nullable=False),
     Column("withdrawn_reason", Text, nullable=True),
     Column("withdrawn_at", UtcDateTime, nullable=True),
-    Column("external_id", String(100), nullable=True, unique=True),
+    Column("external_id", String(100), nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -33,4 +33,15 @@ claims = Table(
     Index("ix_claims_created_at", "created_at", "id"),
     Index("ix_claims_subject", "subject_type", "subject_id", "created_at", "id"),
     Index("ix_claims_metric", "metric", "created_at", "id"),
+    Index("uq_claims_stated_by_external", "stated_by_id", "external_id", unique=True),
+)
+
+_NOBODY_STATED = claims.c.stated_by_id.is_(None)
+
+external_id_stated_by_nobody = Index(
+    "uq_claims_external",
+    claims.c.external_id,
+    unique=True,
+    sqlite_where=_NOBODY_STATED,
+    postgresql_where=_NOBODY_STATED,
 )

@@ -14,7 +14,7 @@ from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer, visible
 
-_REFUSALS = dict.fromkeys(("pk_claims", "uq_claims_external_id"), ClaimExists)
+_REFUSALS = dict.fromkeys(("pk_claims", "uq_claims_stated_by_external", "uq_claims_external"), ClaimExists)
 
 
 async def find(session: ReadSession, viewer: Viewer, claim_id: str, *, lock: bool = False) -> Row | None:

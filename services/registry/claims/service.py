@@ -27,7 +27,7 @@ from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page
 from shared.db.visibility import Viewer, set_parties
 from shared.errors import InsufficientScope, NotFound, check_version
-from shared.identity import SYSTEM, Principal
+from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
@@ -121,9 +121,9 @@ async def _check_subject(tx: WriteSession, actor: Principal, subject_type: str, 
         elif subject_type == SubjectType.ORGANISATION:
             await get_organisation(tx, subject_id)
         elif subject_type == SubjectType.ENCLAVE:
-            await get_enclave(tx, SYSTEM, subject_id)
+            await get_enclave(tx, actor, subject_id)
         elif subject_type == SubjectType.NETWORK:
-            await get_network(tx, SYSTEM, subject_id)
+            await get_network(tx, actor, subject_id)
         elif not _is_place(subject_type, subject_id):
             raise UnknownSubject()
     except NotFound:

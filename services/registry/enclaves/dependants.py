@@ -10,11 +10,12 @@ from shared.identity import Principal
 @dataclass(frozen=True)
 class Dependants:
     """``hold`` locks the records of an enclave, before the enclave itself is locked: everybody takes the
-    two in this order. ``refresh`` brings their parties up to date after the enclave's have changed.
+    two in this order. ``refresh`` brings their parties up to date after the enclave's have changed; its
+    last argument is the operator the enclave had before, or has still.
     """
 
     hold: Callable[[WriteSession, str], Awaitable[None]]
-    refresh: Callable[[WriteSession, Principal, str], Awaitable[None]]
+    refresh: Callable[[WriteSession, Principal, str, str | None], Awaitable[None]]
     check: Callable[[WriteSession, Row, Row], Awaitable[None]]
     """Raises when a locked enclave that changes from one row to the other has no room for what it let."""
 
@@ -23,7 +24,9 @@ async def _hold_nothing(_tx: WriteSession, _enclave_id: str) -> None:
     return None
 
 
-async def _refresh_nothing(_tx: WriteSession, _actor: Principal, _enclave_id: str) -> None:
+async def _refresh_nothing(
+    _tx: WriteSession, _actor: Principal, _enclave_id: str, _former_operator_id: str | None
+) -> None:
     return None
 
 

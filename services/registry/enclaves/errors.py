@@ -4,19 +4,19 @@ from shared.errors import Conflict
 
 
 class EnclaveExists(Conflict):
-    """The external id already belongs to another enclave."""
+    """The external id already belongs to another enclave of this home unit."""
 
     code = "enclave_exists"
-    title_en = "Another enclave has this external id"
-    title_zh = "外部编号已被其他科创飞地使用"
+    title_en = "Another enclave of this home unit has this external id"
+    title_zh = "外部编号已被该飞出地的其他科创飞地使用"
 
 
 class NetworkExists(Conflict):
-    """The external id already belongs to another network."""
+    """The external id already belongs to another network of this operator."""
 
     code = "network_exists"
-    title_en = "Another network has this external id"
-    title_zh = "外部编号已被其他网络使用"
+    title_en = "Another network of this operator has this external id"
+    title_zh = "外部编号已被该运营方的其他网络使用"
 
 
 class UnknownEnclave(Conflict):

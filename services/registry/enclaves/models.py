@@ -22,13 +22,14 @@ networks = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("operator_id", String(40), ForeignKey("organisations.id"), nullable=True),
-    Column("external_id", String(100), nullable=True, unique=True),
+    Column("external_id", String(100), nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_networks_created_at", "created_at", "id"),
     Index("ix_networks_name", "name", "id"),
+    Index("uq_networks_operator_external", "operator_id", "external_id", unique=True),
 )
 
 enclaves = Table(
@@ -62,7 +63,7 @@ enclaves = Table(
     Column("industries_stated", JsonDocument, nullable=False),
     Column("opened_on", Date, nullable=True),
     Column("closed_on", Date, nullable=True),
-    Column("external_id", String(100), nullable=True, unique=True),
+    Column("external_id", String(100), nullable=True),
     Column("synthetic", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -70,6 +71,7 @@ enclaves = Table(
     CheckConstraint("(network_id IS NULL) = (network_role IS NULL)", name="network_role_with_network"),
     Index("ix_enclaves_created_at", "created_at", "id"),
     Index("ix_enclaves_name", "name", "id"),
+    Index("uq_enclaves_home_unit_external", "home_unit_id", "external_id", unique=True),
     Index("ix_enclaves_home_unit_id", "home_unit_id", "created_at", "id"),
     Index("ix_enclaves_operator_id", "operator_id", "created_at", "id"),
     Index("ix_enclaves_host_city_adcode", "host_city_adcode", "created_at", "id"),
@@ -84,4 +86,14 @@ one_centre_per_network = Index(
     unique=True,
     sqlite_where=_IS_CENTRE,
     postgresql_where=_IS_CENTRE,
+)
+
+_NOBODY_OPERATES = networks.c.operator_id.is_(None)
+
+external_id_without_operator = Index(
+    "uq_networks_external",
+    networks.c.external_id,
+    unique=True,
+    sqlite_where=_NOBODY_OPERATES,
+    postgresql_where=_NOBODY_OPERATES,
 )

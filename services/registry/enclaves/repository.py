@@ -17,10 +17,12 @@ from shared.db.visibility import Viewer, seen_by, visible
 
 _ENCLAVE_REFUSALS = {
     "pk_enclaves": EnclaveExists,
-    "uq_enclaves_external_id": EnclaveExists,
+    "uq_enclaves_home_unit_external": EnclaveExists,
     "uq_enclaves_network_centre": CentreTaken,
 }
-_NETWORK_REFUSALS = dict.fromkeys(("pk_networks", "uq_networks_external_id"), NetworkExists)
+_NETWORK_REFUSALS = dict.fromkeys(
+    ("pk_networks", "uq_networks_operator_external", "uq_networks_external"), NetworkExists
+)
 
 
 async def find(
@@ -67,6 +69,12 @@ async def change(tx: WriteSession, enclave_id: str, values: dict[str, Any]) -> N
         await tx.execute(update(enclaves).where(enclaves.c.id == enclave_id).values(values))
 
 
+async def lock_all_of_home_unit(tx: WriteSession, home_unit_id: str) -> Sequence[Row]:
+    """Return the enclaves of a home unit, locked in the order of their ids."""
+    statement = select(enclaves).where(enclaves.c.home_unit_id == home_unit_id).order_by(enclaves.c.id)
+    return await tx.rows(statement.with_for_update(key_share=True))
+
+
 async def members(session: ReadSession, network_ids: Sequence[str]) -> Sequence[Row]:
     """Return the members of these networks in order of id."""
     statement = select(enclaves).where(enclaves.c.network_id.in_(network_ids))
@@ -97,4 +105,5 @@ async def add_network(tx: WriteSession, values: dict[str, Any]) -> None:
 
 async def change_network(tx: WriteSession, network_id: str, values: dict[str, Any]) -> None:
     """Update one network whose row this transaction has locked."""
-    await tx.execute(update(networks).where(networks.c.id == network_id).values(values))
+    with refusing(networks, _NETWORK_REFUSALS):
+        await tx.execute(update(networks).where(networks.c.id == network_id).values(values))

@@ -24,7 +24,7 @@ from services.registry.enclaves.schemas import (
 )
 from services.registry.organisations.errors import UnknownDivision
 from services.registry.organisations.schemas import OrganisationKind
-from services.registry.organisations.service import require_organisation
+from services.registry.organisations.service import hold_organisation, require_organisation
 from services.registry.reference.catalogue import load_catalogue
 from services.registry.reference.service import place_of
 from shared import clock
@@ -119,8 +119,20 @@ async def update_enclave(
     if roles:
         await set_parties(tx, parties, enclave_id, record.party_ids)
         await network_service.refresh_network_of(tx, actor, record.network_id)
-        await dependants.refresh(tx, actor, enclave_id)
+        await dependants.refresh(tx, actor, enclave_id, row["operator_id"])
     return record
+
+
+async def hold_enclaves_of_home_unit(tx: WriteSession, home_unit_id: str) -> None:
+    """Lock the enclaves of a home unit; whoever locks both takes the enclaves first."""
+    await repository.lock_all_of_home_unit(tx, home_unit_id)
+
+
+async def follow_home_unit(tx: WriteSession, actor: Principal, home_unit_id: str, adcode: str | None) -> None:
+    """Let the enclaves of a home unit that got another adcode follow, and with it how they are sited."""
+    for row in await repository.lock_all_of_home_unit(tx, home_unit_id):
+        changes = {"home_adcode": adcode, "siting_pattern": _siting_pattern(adcode, row["host_adcode"])}
+        await change_enclave(tx, actor, row, changes)
 
 
 async def get_enclave_row(session: ReadSession, enclave_id: str) -> Row | None:
@@ -167,9 +179,10 @@ async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict
     """Return the values with what follows from them, after checking the organisations in ``roles``."""
     for name in roles:
         if values[name] is not None:
-            organisation = await require_organisation(tx, values[name], *_ROLES[name])
             if name == "home_unit_id":
-                values["home_adcode"] = organisation.adcode
+                values["home_adcode"] = (await hold_organisation(tx, values[name], *_ROLES[name])).adcode
+            else:
+                await require_organisation(tx, values[name], *_ROLES[name])
     opened_on, closed_on = values["opened_on"], values["closed_on"]
     if opened_on is not None and closed_on is not None and closed_on < opened_on:
         raise EnclavePeriodInvalid()
@@ -178,7 +191,7 @@ async def _derived(tx: WriteSession, values: dict[str, Any], roles: Any) -> dict
     if values["host_adcode"] is not None and host_place is None:
         raise UnknownDivision()
     values["host_city_adcode"] = host_place.city_adcode if host_place else None
-    values["siting_pattern"] = load_catalogue().siting_pattern(values["home_adcode"], values["host_adcode"])
+    values["siting_pattern"] = _siting_pattern(values["home_adcode"], values["host_adcode"])
     return values
 
 
@@ -186,6 +199,10 @@ def _turns_cloud(row: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     """Tell whether an enclave becomes a cloud, where no admission asks for a capacity, or is one no more."""
     after = {**row, **changes}["carrier_type"]
     return bool((row["carrier_type"] == CarrierType.CLOUD) != (after == CarrierType.CLOUD))
+
+
+def _siting_pattern(home_adcode: str | None, host_adcode: str | None) -> str | None:
+    return load_catalogue().siting_pattern(home_adcode, host_adcode)
 
 
 def _check_may_reassign(actor: Principal, row: Mapping[str, Any]) -> None:

@@ -17,3 +17,11 @@ class HomeUnitNotProposed(Conflict):
     code = "home_unit_not_proposed"
     title_en = "The project was not proposed to this home unit"
     title_zh = "该项目未推荐给此飞出地主体"
+
+
+class ProjectEnded(Conflict):
+    """A project that was given up or that failed begins no landing."""
+
+    code = "project_ended"
+    title_en = "The project has ended"
+    title_zh = "项目已终止"

@@ -214,6 +214,13 @@ def forcible(from_state: LandingState, to_state: LandingState) -> bool:
     return distance > 0 or distance == -1
 
 
+def steps_taken(from_state: LandingState, to_state: LandingState) -> frozenset[LandingState]:
+    """Return the states a step arrives at: those that it skips, when it goes ahead, and its own."""
+    if from_state in FAILURES or to_state in FAILURES:
+        return frozenset({to_state})
+    return frozenset({to_state, *LADDER[LADDER.index(from_state) + 1 : LADDER.index(to_state)]})
+
+
 def evaluate(from_state: LandingState, to_state: LandingState, facts: LandingFacts) -> list[GuardResult]:
     """Return what every guard of a step finds."""
     guards = GUARDS.get((from_state, to_state))

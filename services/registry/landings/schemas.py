@@ -150,6 +150,9 @@ LANDING_LIST = ListSpec(
 )
 
 LANDING_CREATED = EventType("landing.created", LandingRead, "A landing was intended", "形成落地意向")
+LANDING_UPDATED = EventType(
+    "landing.updated", LandingRead, "A landing's project has another enclave", "落地所属飞地变更"
+)
 LANDING_STATE_CHANGED = EventType(
     "landing.state_changed", LandingRead, "A landing changed its state", "落地状态变更"
 )

@@ -4,27 +4,37 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from services.registry.base import messaging
 from services.registry.evidence.schemas import EvidenceRead
 from services.registry.evidence.service import require_evidence
 from services.registry.landings import repository
-from services.registry.landings.errors import HomeUnitNotProposed
+from services.registry.landings.errors import HomeUnitNotProposed, ProjectEnded
 from services.registry.landings.guards import (
     LandingFacts,
     LandingState,
     effective_in_order,
     evaluate,
     forcible,
-    is_warned,
+    steps_taken,
+)
+from services.registry.landings.record import (
+    BROUGHT_LATER,
+    brought,
+    is_committed,
+    is_overdue,
+    lapses_after,
+    to_read,
 )
 from services.registry.landings.schemas import (
     LANDING_CREATED,
     LANDING_STATE_CHANGED,
+    LANDING_UPDATED,
     LandingCreate,
     LandingRead,
     LandingTransition,
 )
-from services.registry.landings.working_days import add_working_days
 from services.registry.organisations.service import require_organisation
 from services.registry.projects.conduct import check_takes_part
 from services.registry.projects.errors import EffectiveInFuture, ReasonRequired
@@ -37,7 +47,7 @@ from services.registry.projects.guarding import (
 )
 from services.registry.projects.schemas import TransitionRead
 from services.registry.projects.service import lock_project, log_transition
-from services.registry.projects.stage import Track
+from services.registry.projects.stage import EXITS, Track
 from services.registry.projects.transitions import transitions_of_subject
 from services.registry.projects.uscc import valid_uscc
 from services.registry.reference.catalogue import load_catalogue
@@ -50,37 +60,17 @@ from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
+_log = structlog.get_logger(__name__)
+
 FORCE_SCOPE = "registry:landings:admin"
 DEFAULT_GRACE_WORKING_DAYS = 20
 LATE_ENTRY = timedelta(days=28)
-_COMMITTED = ("amount_cny", "start_on", "annual_output_cny", "annual_tax_cny", "jobs")
-_CHECKED = ("reinvestment_percent", "relocation_clause", "compliance_approver")
-_ENTITY = ("entity_name", "entity_uscc", "entity_adcode")
-_BROUGHT_LATER = (*_COMMITTED, *_CHECKED, *_ENTITY, "verified_output_cny", "lapses_after")
 _BRINGS = {
     "commitments": LandingState.SIGNED,
     "compliance": LandingState.SIGNED,
     "legal_entity": LandingState.REGISTERED,
     "verified_output_cny": LandingState.PRODUCING,
 }
-
-
-def to_read(row: Row) -> LandingRead:
-    """Return a landing as callers see it."""
-    return LandingRead.of(
-        {
-            **row,
-            "commitments": {name: row[name] for name in _COMMITTED} if _is_committed(row) else None,
-            "compliance": _compliance(row),
-            "legal_entity": {
-                "name": row["entity_name"],
-                "uscc": row["entity_uscc"],
-                "adcode": row["entity_adcode"],
-            }
-            if row["entity_uscc"]
-            else None,
-        }
-    )
 
 
 async def create_landing(
@@ -90,12 +80,14 @@ async def create_landing(
     effective_at = _happened(data.effective_at)
     project = await lock_project(tx, actor, data.project_id)
     await check_takes_part(tx, actor, project, or_else=data.home_unit_id)
+    if project["stage"] in EXITS:
+        raise ProjectEnded()
     await require_organisation(tx, data.home_unit_id, "home_unit")
     if data.home_unit_id not in project["party_ids"]:
         raise HomeUnitNotProposed()
     now = clock.now()
     values: dict[str, Any] = {
-        **dict.fromkeys(_BROUGHT_LATER),
+        **dict.fromkeys(BROUGHT_LATER),
         "id": landing_id or new_id("lnd"),
         "project_id": data.project_id,
         "home_unit_id": data.home_unit_id,
@@ -107,7 +99,7 @@ async def create_landing(
         "updated_at": now,
     }
     await repository.add(tx, values)
-    await _log(tx, actor, values, None, effective_at=effective_at)
+    await _log_step(tx, actor, values, None, effective_at=effective_at)
     record = to_read(values)
     await _publish(tx, actor, LANDING_CREATED, record, effective_at=effective_at)
     return record
@@ -131,6 +123,12 @@ async def landings_of(session: ReadSession, project_id: str) -> list[LandingRead
     return [to_read(row) for row in await repository.of_project(session, project_id)]
 
 
+async def lands_at(session: ReadSession, project_id: str, home_unit_id: str) -> bool:
+    """Tell whether a project has a landing at a home unit, in whatever state."""
+    landings = await repository.of_project(session, project_id)
+    return any(row["home_unit_id"] == home_unit_id for row in landings)
+
+
 async def landing_transitions(
     session: ReadSession, viewer: Principal, landing_id: str
 ) -> list[TransitionRead]:
@@ -147,21 +145,33 @@ async def move_landing(
     row = await _lock_landing(tx, actor, landing_id)
     check_version(row["version"], expected_version)
     evidence = await require_evidence(tx, row["project_id"], data.evidence_ids)
-    after = {**row, **_brought(data), "state": data.to.value}
-    after["lapses_after"] = _lapses_after(after)
+    after = {**row, **brought(data), "state": data.to.value}
     from_state = LandingState(row["state"])
+    if data.to == LandingState.SIGNED:
+        # A start that was missed or met counts no more; the step says which one does, or nobody knows.
+        agreed = from_state == LandingState.INTENT or data.commitments is not None
+        after["lapses_after"] = lapses_after(after) if agreed else None
     in_order = is_in_order(await transitions_of_subject(tx, row["id"]), effective_at)
     if data.force:
         _check_force(actor, from_state, data)
-        require_passed([effective_in_order(LandingFacts(effective_in_order=in_order))])
+        found = LandingFacts(effective_in_order=in_order)
+        require_passed([_fields_belong(from_state, data), effective_in_order(found)])
         details: dict[str, Any] = {}
     else:
         facts = await _facts(tx, after, evidence, data.reason, clock.civil_date(effective_at))
         facts = replace(facts, effective_in_order=in_order)
-        results = [_fields_belong(data), *evaluate(from_state, data.to, facts)]
+        results = [_fields_belong(from_state, data), *evaluate(from_state, data.to, facts)]
         require_passed(results)
         details = {"guards": as_details(results)}
     return await _move(tx, actor, row, after, data, effective_at, details)
+
+
+async def follow_project(tx: WriteSession, actor: Principal, project_id: str, enclave_id: str | None) -> None:
+    """Let the landings of a locked project follow it to another enclave."""
+    for row in await repository.of_project(tx, project_id):
+        changes = {"enclave_id": enclave_id, "version": row["version"] + 1, "updated_at": clock.now()}
+        await repository.change(tx, row["id"], changes)
+        await _tell(tx, actor, LANDING_UPDATED, row, {**row, **changes})
 
 
 async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
@@ -171,20 +181,29 @@ async def lapse_overdue(tx: WriteSession, today: date, limit: int = 50) -> int:
     history does not do so in one moment, and what comes next may be on the way.
     """
     lapsed, entered_before = 0, clock.start_of_day(today) - LATE_ENTRY
-    for due in await repository.overdue(tx, today, entered_before, limit):
-        await lock_project(tx, SYSTEM, due["project_id"])
-        row = await repository.find(tx, SYSTEM, due["id"], lock=True)
-        if row is None or row["state"] != LandingState.SIGNED or row["lapses_after"] >= today:
-            continue
-        overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
-        signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
-        effective_at = max(overdue_at, signed_at)
-        step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
-        after = {**row, "state": step.to.value}
-        details = {"guards": [{"guard": "start_overdue", "passed": True}]}
-        await _move(tx, SYSTEM, row, after, step, effective_at, details)
-        lapsed += 1
+    found = await repository.overdue(tx, today, entered_before, limit)
+    for due in sorted(found, key=lambda row: str(row["project_id"])):
+        try:
+            async with tx.savepoint():
+                lapsed += await _lapse(tx, due, today)
+        except Exception:
+            # One that cannot lapse must not keep all others from it.
+            _log.exception("landing_not_lapsed", landing_id=due["id"])
     return lapsed
+
+
+async def _lapse(tx: WriteSession, due: Row, today: date) -> bool:
+    await lock_project(tx, SYSTEM, due["project_id"])
+    row = await repository.find(tx, SYSTEM, due["id"], lock=True)
+    if row is None or row["state"] != LandingState.SIGNED or not is_overdue(row, today):
+        return False
+    overdue_at = clock.start_of_day(row["lapses_after"] + timedelta(days=1))
+    signed_at = (await transitions_of_subject(tx, row["id"]))[-1].effective_at
+    step = LandingTransition(to=LandingState.LAPSED, reason="start overdue")
+    after = {**row, "state": step.to.value}
+    details = {"guards": [{"guard": "start_overdue", "passed": True}]}
+    await _move(tx, SYSTEM, row, after, step, max(overdue_at, signed_at), details)
+    return True
 
 
 async def _move(
@@ -199,7 +218,7 @@ async def _move(
     after = {**after, "version": row["version"] + 1, "updated_at": clock.now()}
     changed = {name: value for name, value in after.items() if row[name] != value}
     await repository.change(tx, row["id"], changed)
-    await _log(
+    await _log_step(
         tx,
         actor,
         after,
@@ -210,19 +229,22 @@ async def _move(
         forced=data.force,
         details=details,
     )
+    return await _tell(tx, actor, LANDING_STATE_CHANGED, row, after, effective_at)
+
+
+async def _tell(
+    tx: WriteSession,
+    actor: Principal,
+    event_type: EventType,
+    row: Row,
+    after: Row,
+    effective_at: datetime | None = None,
+) -> LandingRead:
     record, before = to_read(after), to_read(row).model_dump(mode="json")
     names = [name for name, value in record.model_dump(mode="json").items() if value != before[name]]
     told = sorted(set(names) - {"version", "updated_at"})
     previous = {name: before[name] for name in told}
-    await _publish(
-        tx,
-        actor,
-        LANDING_STATE_CHANGED,
-        record,
-        changed=told,
-        previous=previous,
-        effective_at=effective_at,
-    )
+    await _publish(tx, actor, event_type, record, changed=told, previous=previous, effective_at=effective_at)
     return record
 
 
@@ -240,7 +262,7 @@ async def _facts(
     verified = {item.kind for item in evidence if item.verified_by_id == after["home_unit_id"]}
     return LandingFacts(
         home_unit_is_party=after["home_unit_id"] in project["party_ids"],
-        commitments_complete=_is_committed(after),
+        commitments_complete=is_committed(after),
         reinvestment_percent=after["reinvestment_percent"],
         relocation_clause=after["relocation_clause"],
         compliance_approver=after["compliance_approver"],
@@ -248,7 +270,7 @@ async def _facts(
         entity_inside_home_unit=inside,
         evidence_kinds=frozenset(item.kind for item in evidence),
         verified_evidence_kinds=frozenset(verified),
-        start_overdue=after["lapses_after"] < on if after["lapses_after"] else None,
+        start_overdue=is_overdue(after, on) if after["lapses_after"] else None,
         reason_given=bool(reason),
     )
 
@@ -265,9 +287,10 @@ def _check_force(actor: Principal, from_state: LandingState, data: LandingTransi
     require_passed([edge_exists(from_state, data.to, forcible(from_state, data.to))])
 
 
-def _fields_belong(data: LandingTransition) -> GuardResult:
-    """What a landing promised is not rewritten by a later step."""
-    foreign = [name for name, to in _BRINGS.items() if getattr(data, name) is not None and data.to != to]
+def _fields_belong(from_state: LandingState, data: LandingTransition) -> GuardResult:
+    """What a landing promised is not rewritten by a later step; a skip brings what the skipped steps do."""
+    taken = steps_taken(from_state, data.to)
+    foreign = [name for name, to in _BRINGS.items() if getattr(data, name) is not None and to not in taken]
     return GuardResult(
         "fields_belong_to_step",
         not foreign,
@@ -275,44 +298,6 @@ def _fields_belong(data: LandingTransition) -> GuardResult:
         "部分字段不属于该变更。",
         {"fields": foreign},
     )
-
-
-def _brought(data: LandingTransition) -> dict[str, Any]:
-    """Return the columns that a step brings with it."""
-    brought: dict[str, Any] = {}
-    if data.commitments is not None:
-        brought |= data.commitments.model_dump()
-    if data.compliance is not None:
-        brought["reinvestment_percent"] = data.compliance.reinvestment_percent
-        brought["relocation_clause"] = data.compliance.relocation_clause
-        brought["compliance_approver"] = data.compliance.approver_name
-    if data.legal_entity is not None:
-        brought |= {f"entity_{name}": value for name, value in data.legal_entity.model_dump().items()}
-    if data.verified_output_cny is not None:
-        brought["verified_output_cny"] = data.verified_output_cny
-    return brought
-
-
-def _lapses_after(row: Row) -> date | None:
-    return add_working_days(row["start_on"], row["grace_working_days"]) if row["start_on"] else None
-
-
-def _is_committed(row: Row) -> bool:
-    return all(row[name] is not None for name in _COMMITTED)
-
-
-def _compliance(row: Row) -> dict[str, Any] | None:
-    if row["reinvestment_percent"] is None or row["relocation_clause"] is None:
-        return None
-    facts = LandingFacts(
-        reinvestment_percent=row["reinvestment_percent"], relocation_clause=row["relocation_clause"]
-    )
-    return {
-        "reinvestment_percent": row["reinvestment_percent"],
-        "relocation_clause": row["relocation_clause"],
-        "warned": is_warned(facts),
-        "approver_name": row["compliance_approver"],
-    }
 
 
 def _happened(effective_at: datetime | None) -> datetime:
@@ -339,7 +324,9 @@ async def _lock_landing(tx: WriteSession, actor: Principal, landing_id: str) -> 
     return row
 
 
-async def _log(tx: WriteSession, actor: Principal, row: Row, from_state: str | None, **entry: Any) -> None:
+async def _log_step(
+    tx: WriteSession, actor: Principal, row: Row, from_state: str | None, **entry: Any
+) -> None:
     await log_transition(
         tx,
         actor,

@@ -17,9 +17,15 @@ _REFUSALS = dict.fromkeys(
 
 
 async def find(session: ReadSession, organisation_id: str, *, lock: bool = False) -> Row | None:
-    """Return one organisation, locked for this transaction if asked."""
+    """Return one organisation, locked for this transaction if asked; foreign-key checks pass the lock."""
     statement = select(organisations).where(organisations.c.id == organisation_id)
-    return await session.row(statement.with_for_update() if lock else statement)
+    return await session.row(statement.with_for_update(key_share=True) if lock else statement)
+
+
+async def find_held(tx: WriteSession, organisation_id: str) -> Row | None:
+    """Return one organisation, which stays as it is until the transaction ends."""
+    statement = select(organisations).where(organisations.c.id == organisation_id)
+    return await tx.row(statement.with_for_update(read=True))
 
 
 async def page(session: ReadSession, query: ListQuery, signer: CursorSigner) -> Page:

@@ -1,10 +1,11 @@
 """Use cases of organisations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.registry.base import messaging, parties
 from services.registry.organisations import repository
+from services.registry.organisations.dependants import Dependants
 from services.registry.organisations.errors import UnknownDivision, UnknownOrganisation
 from services.registry.organisations.schemas import (
     ORGANISATION_CREATED,
@@ -15,7 +16,7 @@ from services.registry.organisations.schemas import (
 )
 from services.registry.reference.service import place_of
 from shared import clock
-from shared.db.engine import ReadSession, WriteSession
+from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page
 from shared.db.visibility import set_parties
@@ -23,6 +24,8 @@ from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
+
+_PLACED = ("adcode", "unit_type")
 
 
 def to_read(row: Mapping[str, Any]) -> OrganisationRead:
@@ -67,9 +70,17 @@ async def list_organisations(
 
 
 async def update_organisation(
-    tx: WriteSession, actor: Principal, organisation_id: str, expected_version: int, data: OrganisationUpdate
+    tx: WriteSession,
+    actor: Principal,
+    organisation_id: str,
+    expected_version: int,
+    data: OrganisationUpdate,
+    *,
+    dependants: Dependants,
 ) -> OrganisationRead:
     """Change a party; a patch that changes nothing keeps its version and emits nothing."""
+    if "adcode" in data.model_fields_set:
+        await dependants.hold(tx, organisation_id)
     row = await repository.find(tx, organisation_id, lock=True)
     if row is None:
         raise NotFound("No such organisation.", "没有该组织。")
@@ -77,6 +88,7 @@ async def update_organisation(
         raise InsufficientScope("An organisation is changed by itself.", "组织信息仅可由本组织变更。")
     check_version(row["version"], expected_version)
     changes = {name: value for name, value in data.changes().items() if row[name] != value}
+    _check_may_place(actor, changes)
     _check_division(changes.get("adcode"))
     if not changes:
         return to_read(row)
@@ -87,18 +99,37 @@ async def update_organisation(
     record = to_read(after)
     previous = {name: row[name] for name in changes}
     await _publish(tx, actor, ORGANISATION_UPDATED, record, changed=sorted(changes), previous=previous)
+    if "adcode" in changes:
+        await dependants.follow(tx, actor, organisation_id, after["adcode"])
     return record
 
 
 async def require_organisation(session: ReadSession, organisation_id: str, *kinds: str) -> OrganisationRead:
     """Return a referenced organisation of one of these kinds, or raise a 409."""
-    row = await repository.find(session, organisation_id)
+    return _in_role(await repository.find(session, organisation_id), kinds)
+
+
+async def hold_organisation(tx: WriteSession, organisation_id: str, *kinds: str) -> OrganisationRead:
+    """Like ``require_organisation``, and it stays where it is until this transaction ends."""
+    return _in_role(await repository.find_held(tx, organisation_id), kinds)
+
+
+def _in_role(row: Row | None, kinds: Sequence[str]) -> OrganisationRead:
     if row is None or (kinds and row["kind"] not in kinds):
         raise UnknownOrganisation(
             f"The organisation must exist and be of kind {' or '.join(kinds) or 'any'}.",
             "组织不存在，或其类型不能担任该角色。",
         )
     return to_read(row)
+
+
+def _check_may_place(actor: Principal, changes: Mapping[str, Any]) -> None:
+    """A home unit that could widen its own division could register any company inside of it."""
+    if not actor.sees_network and not changes.keys().isdisjoint(_PLACED):
+        raise InsufficientScope(
+            "Where an organisation is and of what type is changed by the network administration.",
+            "组织的行政区划和类型仅可由网络管理方变更。",
+        )
 
 
 def _check_division(adcode: str | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from services.registry.base import parties
 from services.registry.projects.errors import ProjectExists
@@ -79,6 +79,16 @@ async def replace_industries(tx: WriteSession, project_id: str, industries: Iter
 async def _add_industries(tx: WriteSession, project_id: str, industries: Iterable[str]) -> None:
     rows = [{"project_id": project_id, "industry_code": code} for code in industries]
     await hot_insert(project_industries).run(tx, rows)
+
+
+async def lock_identity(tx: WriteSession, fingerprint: str) -> None:
+    """Let one transaction at a time look for the duplicates of a team and title.
+
+    On SQLite there is one writer anyway.
+    """
+    if tx.dialect == "postgresql":
+        key = int.from_bytes(bytes.fromhex(fingerprint)[:8], signed=True)
+        await tx.scalar(select(func.pg_advisory_xact_lock(key)))
 
 
 async def same_identity(

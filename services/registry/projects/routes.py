@@ -15,31 +15,77 @@ from services.registry.projects.schemas import (
     ProjectRead,
     ProjectUpdate,
 )
+from services.registry.projects.service import FollowEnclave
 from shared.web.access import ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
 from shared.web.strictness import StrictRoute
-
-router = APIRouter(prefix="/v1/projects", route_class=StrictRoute, tags=["projects"])
 
 Read = Annotated[ReadAccess, Depends(Reads("registry:projects:read"))]
 Write = Annotated[WriteAccess, Depends(Writes("registry:projects:write"))]
 Change = Annotated[WriteAccess, Depends(Writes("registry:projects:write", needs_version=True))]
 
 
-@router.get("/{project_id}", response_model=ProjectRead, operation_id="getProject")
+def projects_router(follow_enclave: FollowEnclave) -> APIRouter:
+    """Return the operations on projects; ``follow_enclave`` is told when one gets another enclave."""
+    router = APIRouter(prefix="/v1/projects", route_class=StrictRoute, tags=["projects"])
+    router.add_api_route("/{project_id}", get_project, response_model=ProjectRead, operation_id="getProject")
+    router.add_api_route(
+        "",
+        list_projects,
+        response_model=PageOf[ProjectRead],
+        operation_id="listProjects",
+        openapi_extra=list_parameters(PROJECT_LIST),
+    )
+    router.add_api_route(
+        "",
+        create_project,
+        methods=["POST"],
+        response_model=ProjectRead,
+        status_code=201,
+        operation_id="createProject",
+    )
+
+    @router.patch("/{project_id}", response_model=ProjectRead, operation_id="updateProject")
+    async def update_project(project_id: str, body: ProjectUpdate, access: Change) -> Response:
+        """Change a project (merge patch)."""
+        expected = access.expected_version()
+        async with access as tx:
+            record = await service.update_project(
+                tx, access.principal, project_id, expected, body, follow_enclave=follow_enclave
+            )
+            return access.updated(record, version=record.version)
+
+    router.add_api_route(
+        "/{project_id}:propose",
+        propose_project,
+        methods=["POST"],
+        response_model=ProjectRead,
+        operation_id="proposeProject",
+    )
+    router.add_api_route(
+        "/{project_id}/function-places",
+        list_function_places,
+        response_model=FunctionPlaces,
+        operation_id="listFunctionPlaces",
+    )
+    router.add_api_route(
+        "/{project_id}/function-places",
+        create_function_place,
+        methods=["POST"],
+        response_model=FunctionPlaceRead,
+        status_code=201,
+        operation_id="createFunctionPlace",
+    )
+    return router
+
+
 async def get_project(project_id: str, access: Read) -> Response:
     """Read one project."""
     record = await service.read_project(access.state.database, access.principal, project_id)
     return access.item(record, record.version)
 
 
-@router.get(
-    "",
-    response_model=PageOf[ProjectRead],
-    operation_id="listProjects",
-    openapi_extra=list_parameters(PROJECT_LIST),
-)
 async def list_projects(access: Read) -> Response:
     """List the projects the caller is a party of."""
     query = access.list_query(PROJECT_LIST)
@@ -48,7 +94,6 @@ async def list_projects(access: Read) -> Response:
     return access.page(records, page)
 
 
-@router.post("", response_model=ProjectRead, status_code=201, operation_id="createProject")
 async def create_project(body: ProjectCreate, access: Write) -> Response:
     """File a lead."""
     async with access as tx:
@@ -56,16 +101,6 @@ async def create_project(body: ProjectCreate, access: Write) -> Response:
         return access.created(record, location=f"/v1/projects/{record.id}", version=record.version)
 
 
-@router.patch("/{project_id}", response_model=ProjectRead, operation_id="updateProject")
-async def update_project(project_id: str, body: ProjectUpdate, access: Change) -> Response:
-    """Change a project (merge patch)."""
-    expected = access.expected_version()
-    async with access as tx:
-        record = await service.update_project(tx, access.principal, project_id, expected, body)
-        return access.updated(record, version=record.version)
-
-
-@router.post("/{project_id}:propose", response_model=ProjectRead, operation_id="proposeProject")
 async def propose_project(project_id: str, body: ProjectProposal, access: Change) -> Response:
     """Propose a project to home units, which see it from then on."""
     expected = access.expected_version()
@@ -74,7 +109,6 @@ async def propose_project(project_id: str, body: ProjectProposal, access: Change
         return access.updated(record, version=record.version)
 
 
-@router.get("/{project_id}/function-places", response_model=FunctionPlaces, operation_id="listFunctionPlaces")
 async def list_function_places(project_id: str, access: Read) -> Response:
     """List where a project's functions sit and sat."""
     async with access.session() as session:
@@ -82,12 +116,6 @@ async def list_function_places(project_id: str, access: Read) -> Response:
     return access.item(FunctionPlaces(items=records))
 
 
-@router.post(
-    "/{project_id}/function-places",
-    response_model=FunctionPlaceRead,
-    status_code=201,
-    operation_id="createFunctionPlace",
-)
 async def create_function_place(project_id: str, body: FunctionPlaceCreate, access: Write) -> Response:
     """Record where a function sits; the function's open place before it is closed."""
     async with access as tx:

@@ -1,6 +1,6 @@
 """Use cases of projects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from services.registry.projects.errors import (
     EnclaveFixed,
     EnclaveRequired,
     InvalidUscc,
+    ProjectExists,
 )
 from services.registry.projects.fingerprint import fingerprint
 from services.registry.projects.industries import check_industries, derived_fields, with_ancestors
@@ -41,6 +42,9 @@ from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
 _PARTY_FIELDS = frozenset({"enclave_id", "operator_id", "team_organisation_id", "home_unit_ids"})
+FollowEnclave = Callable[[WriteSession, Principal, str, str | None], Awaitable[None]]
+"""Tells what stands on a project that it has another enclave; supplied from above."""
+
 _OPERATOR_KINDS = ("operator", "platform_company")
 
 
@@ -104,7 +108,13 @@ async def list_projects(
 
 
 async def update_project(
-    tx: WriteSession, actor: Principal, project_id: str, expected_version: int, data: ProjectUpdate
+    tx: WriteSession,
+    actor: Principal,
+    project_id: str,
+    expected_version: int,
+    data: ProjectUpdate,
+    *,
+    follow_enclave: FollowEnclave,
 ) -> ProjectRead:
     """Change a project; a patch that changes nothing keeps its version and emits nothing."""
     row = await lock_project(tx, actor, project_id)
@@ -117,9 +127,11 @@ async def update_project(
     await _check_references(tx, {name: value for name, value in changes.items() if value is not None})
     if {"enclave_id", "operator_id"} & changes.keys() and row["stage"] not in BEFORE_ADMISSION:
         raise EnclaveFixed()
+    changes |= await _new_identity(tx, row, changes)
     if "enclave_id" in changes:
         await _enclave_for(tx, actor, changes["enclave_id"])
-    return await change_project(tx, actor, row, {**changes, **_new_identity(row, changes)})
+        await follow_enclave(tx, actor, project_id, changes["enclave_id"])
+    return await change_project(tx, actor, row, changes)
 
 
 async def propose_project(
@@ -185,16 +197,29 @@ async def hold_projects_of_enclave(tx: WriteSession, enclave_id: str) -> None:
     await repository.lock_all_of_enclave(tx, enclave_id)
 
 
-async def refresh_projects_of_enclave(tx: WriteSession, actor: Principal, enclave_id: str) -> None:
-    """Recompute who sees the projects of an enclave whose own parties changed."""
+async def refresh_projects_of_enclave(
+    tx: WriteSession, actor: Principal, enclave_id: str, former_operator_id: str | None
+) -> None:
+    """Let the projects of an enclave whose parties changed follow, in any stage: who sees them, and who
+    operates them where that was the enclave's own operator.
+    """
     enclave = await get_enclave_row(tx, enclave_id)
+    assert enclave is not None
     for row in await repository.lock_all_of_enclave(tx, enclave_id):
-        await change_project(tx, actor, row, {"party_ids": _party_ids(row, enclave)})
+        followed = row["operator_id"] == former_operator_id
+        after = {**row, "operator_id": enclave["operator_id"]} if followed else row
+        changes = {"operator_id": after["operator_id"], "party_ids": _party_ids(after, enclave)}
+        await change_project(tx, actor, row, changes)
 
 
-async def duplicates_of(session: ReadSession, row: Row) -> list[Row]:
-    """Return screened projects with the same credit code, or else the same team and title."""
-    return [*await repository.same_identity(session, row["id"], row["uscc"], row["fingerprint"])]
+async def duplicates_of(tx: WriteSession, row: Row) -> list[Row]:
+    """Return screened projects with the same credit code, or else the same team and title.
+
+    Until this transaction ends nobody else is told that there is none: of two projects of one team and
+    title, only one of which has a credit code, no unique index would see that they are the same.
+    """
+    await repository.lock_identity(tx, row["fingerprint"])
+    return [*await repository.same_identity(tx, row["id"], row["uscc"], row["fingerprint"])]
 
 
 def identity_of(row: Row) -> str:
@@ -234,7 +259,7 @@ def _patch(row: Row, data: ProjectUpdate) -> dict[str, Any]:
     return sent
 
 
-def _new_identity(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+async def _new_identity(tx: WriteSession, row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
     """A lead may be a duplicate or have a mistyped credit code; what was screened may not become one."""
     after = {**row, **changes}
     after["fingerprint"] = fingerprint(after["team_name"], after["title"])
@@ -242,6 +267,9 @@ def _new_identity(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
         return {"fingerprint": after["fingerprint"]}
     if after["uscc"] is not None and not valid_uscc(after["uscc"]):
         raise InvalidUscc()
+    renamed = (after["fingerprint"], after["uscc"]) != (row["fingerprint"], row["uscc"])
+    if renamed and await duplicates_of(tx, after):
+        raise ProjectExists()
     return {"fingerprint": after["fingerprint"], "identity": identity_of(after)}
 
 

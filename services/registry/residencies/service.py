@@ -267,7 +267,7 @@ def _check_extended(row: Row, effective_at: datetime) -> None:
     """Who stays on does so for a longer term; with the old one the next notice would be due at once."""
     if row["ends_on"] <= clock.civil_date(effective_at) + NOTICE:
         failure = FieldError(
-            "term_not_extended", "ends within the notice still", "租期未延长,仍在到期提醒期内"
+            "term_not_extended", "ends within the notice still", "租期未延长，仍在到期提醒期内"
         )
         raise InvalidTransition(errors=[failure])
 

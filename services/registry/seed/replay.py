@@ -22,7 +22,7 @@ from services.registry.landings.schemas import (
     LandingTransition,
     LegalEntity,
 )
-from services.registry.landings.service import create_landing, move_landing
+from services.registry.landings.service import create_landing, follow_project, lands_at, move_landing
 from services.registry.projects.places import add_place
 from services.registry.projects.schemas import (
     FunctionPlaceCreate,
@@ -106,7 +106,9 @@ class _Replay:
 
     async def contact(self, step: steps.ContactNoted) -> None:
         data = ProjectUpdate(last_contact_on=step.on)
-        updated = await update_project(self.tx, self.operator, self.id, self.version, data)
+        updated = await update_project(
+            self.tx, self.operator, self.id, self.version, data, follow_enclave=follow_project
+        )
         self.version = updated.version
 
     async def match(self, step: steps.HomeMatched) -> None:
@@ -118,10 +120,12 @@ class _Replay:
         kind = EvidenceKind(step.evidence_kind)
         data = EvidenceCreate(kind=kind, title=step.title, issued_on=step.on)
         filed: EvidenceRead = await file_evidence(
-            self.tx, self.operator, self.id, data, evidence_id=keys.evidence_id(step.key)
+            self.tx, self.operator, self.id, data, lands_at=lands_at, evidence_id=keys.evidence_id(step.key)
         )
         if kind in _VERIFIED_BY_HOME_UNIT:
-            await verify_evidence(self.tx, self.home_unit, self.id, filed.id, filed.version)
+            await verify_evidence(
+                self.tx, self.home_unit, self.id, filed.id, filed.version, lands_at=lands_at
+            )
 
     async def review(self, step: steps.GateReviewPassed) -> None:
         data = ReviewCreate(
