@@ -68,7 +68,7 @@ STREAM_PAGE = 500
 HEARTBEAT_S = 15.0
 """The longest time between two pages of a stream, and between two looks at the caller's credential."""
 
-_TYPE = r"[a-z_]+(\.[a-z_]+)*(\.\*)?"
+_TYPE = r"(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)"
 
 After = Annotated[
     str,
@@ -83,7 +83,7 @@ Types = Annotated[
     Query(
         max_length=2000,
         pattern=f"^ *{_TYPE} *(, *{_TYPE} *)*$",
-        description="Event types, comma-separated; `landing.*` is every type of landings. Without it, all.",
+        description="Event types, comma-separated; `landing.*` is every type of landings, `*` all.",
     ),
 ]
 SubjectId = Annotated[
@@ -200,4 +200,5 @@ async def _is_refused(access: ReadAccess) -> bool:
 
 
 def _split(types: str | None) -> list[str] | None:
-    return None if types is None else [name.strip() for name in types.split(",")]
+    names = [name.strip() for name in (types or "*").split(",")]
+    return None if "*" in names else names
