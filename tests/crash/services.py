@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx2
 
 from deploy.local.child import end_with_parent
 from deploy.local.services import Service, local_services
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("registry", "matching", "metrics")
@@ -19,27 +19,12 @@ ADMIN = ("cli_crash", "a secret of the crash test, long enough")
 SERVICE_SECRET = "a secret of a service in the crash test"
 
 
-def free_port_base() -> int:
-    """Return the first of three neighbouring free ports."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            base = int(first.getsockname()[1])
-        if base < 60_000 and all(_is_free(base + offset) for offset in range(3)):
-            return base
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 class Fleet:
     """Three services; ``urls`` of their databases decide where they keep their state."""
 
     def __init__(self, directory: Path, database_urls: dict[str, str]) -> None:
         self.directory = directory
-        self.port_base = free_port_base()
+        self.port_base = free_ports(len(NAMES))
         services = local_services(self.port_base, directory, database_urls)
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.processes: dict[str, asyncio.subprocess.Process] = {}

@@ -15,19 +15,14 @@ from deploy.local import LocalStack, PortTakenError, ServiceFailedError
 from deploy.local.__main__ import main as run_command
 from deploy.local.services import Service, local_services
 from tests.deploy.stack_process import FAKE
+from tests.support.ports import free_ports
 
 PROCESS = str(Path(__file__).with_name("stack_process.py"))
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def fake(name: str, *manner: str, settings: dict[str, str] | None = None) -> Service:
-    port = free_port()
+    port = free_ports(3)
     return Service(name, [sys.executable, FAKE, str(port), *manner], port, settings or {})
 
 
@@ -157,7 +152,7 @@ def test_the_command_says_which_port_is_taken_and_fails(
 
 
 async def test_a_service_gets_its_settings_and_its_log_goes_to_a_file(tmp_path: Path) -> None:
-    port = free_port()
+    port = free_ports(3)
     words = "import os; print(os.environ['FEIDI_ALPHA_PORT'], os.environ['TOKEN'])"
     service = Service("alpha", [sys.executable, "-c", words], port, {"FEIDI_ALPHA_PORT": str(port)})
     log = tmp_path / "logs" / "stack.log"
@@ -176,7 +171,7 @@ async def test_a_service_gets_its_settings_and_its_log_goes_to_a_file(tmp_path: 
 async def start_supervisor(*arguments: str) -> tuple[asyncio.subprocess.Process, int]:
     """A supervisor in a process of its own, once it is up, and the pid of its service."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, PROCESS, str(free_port()), *arguments),
+        *(sys.executable, PROCESS, str(free_ports(3)), *arguments),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         start_new_session=True,
@@ -230,7 +225,7 @@ def test_the_services_know_their_places(tmp_path: Path) -> None:
 
 
 async def test_the_command_keeps_the_terminal_for_what_it_says(tmp_path: Path) -> None:
-    base = free_port()
+    base = free_ports(3)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.local", "--port-base", str(base), "--data-dir", str(tmp_path)),
         stdout=asyncio.subprocess.PIPE,

@@ -22,7 +22,7 @@ def test_a_migration_is_written_without_a_word_of_its_generator(
         written.write_text(text)
     path = next_revision(tmp_path, "letters of another name")
     text = path.read_text()
-    assert path.name == "0002_letters_of_another_name.py"
+    assert path.name.endswith("_letters_of_another_name.py")
     assert "create_table" in text
     assert "Alembic" not in text
     assert capfd.readouterr().out == ""

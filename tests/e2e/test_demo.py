@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import re
 import socket
 import subprocess
@@ -12,24 +11,12 @@ from pathlib import Path
 
 from deploy.local.services import SERVICES
 from shared.db.engine import Database
+from tests.support.ports import free_ports
 from tests.support.postgres import PostgresCluster
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 240
 PROJECTS = 60
-
-
-def free_port_base() -> int:
-    """Three free ports in a row, below those the system hands out to others meanwhile."""
-    while True:
-        base = random.randrange(20_000, 30_000)
-        try:
-            for offset in range(len(SERVICES)):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        return base
 
 
 def test_a_taken_port_is_found_before_anything_is_loaded(tmp_path: Path) -> None:
@@ -60,7 +47,7 @@ def test_its_help_is_plain_and_names_the_exit_codes() -> None:
 
 def demo(data_dir: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "examples.demo", "--check", "--projects", str(PROJECTS)]
-    command += ["--data-dir", str(data_dir), "--port-base", str(free_port_base()), *arguments]
+    command += ["--data-dir", str(data_dir), "--port-base", str(free_ports(len(SERVICES))), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S, check=False)
 
 

@@ -96,10 +96,10 @@ async def verify_evidence(
     row = await repository.find(tx, project_id, evidence_id, lock=True)
     if row is None:
         raise _no_such_evidence()
+    await _check_may_verify(tx, actor, project, row["filed_by_id"], lands_at)
     check_version(row["version"], expected_version)
     if row["verified_at"] is not None:
         raise EvidenceVerified()
-    await _check_may_verify(tx, actor, project, row["filed_by_id"], lands_at)
     now = clock.now()
     changes = {
         "verified_by_id": actor.organisation_id,
