@@ -136,7 +136,9 @@ class WriteAccess(Access):
             raise InvalidParameter(
                 "If-Match must be the one ETag that was last read.",
                 "If-Match 应为最近读取的单个 ETag。",
-                errors=[FieldError("invalid_value", "is no ETag of this API", "格式无效", header="If-Match")],
+                errors=[
+                    FieldError("malformed_etag", "is no ETag of this API", "格式无效", header="If-Match")
+                ],
             )
         return int(text)
 

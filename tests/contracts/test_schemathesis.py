@@ -49,6 +49,7 @@ BEYOND_SCHEMA = {
     "invalid_cursor": "cursors are signed and bound to their list: no schema describes one",
     "invalid_period": "two parameters together",
     "invalid_request": "RFC 6749 forbids to repeat a field of the form, and two kinds of credentials",
+    "malformed_etag": "the pattern says it, and yet a bare 0 is generated as valid for an optional If-Match",
     "precondition_required": "a profile that exists is replaced with If-Match, a new one is put without",
     "unknown_group": "two parameters together, and the form of one depends on the other",
     "unknown_set": "which sets of records there are depends on the KPI in the path",
