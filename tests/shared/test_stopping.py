@@ -36,6 +36,8 @@ async def test_a_signal_ends_long_polls_and_streams_with_an_answer(tmp_path: Pat
             token = (await client.post("/oauth2/token", data=form)).json()["access_token"]
             client.headers["authorization"] = f"Bearer {token}"
             polling = asyncio.create_task(client.get("/v1/events?after=latest&wait=30"))
+            for _ in range(3):
+                await client.get("/livez")  # The poll was sent before and so is waiting by now.
             async with client.stream("GET", "/v1/events/stream") as stream:
                 assert stream.status_code == 200
                 begun = time.monotonic()
