@@ -1,6 +1,7 @@
 """What no client should send: refused in time, with a problem document, and never echoed."""
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -26,8 +27,8 @@ from tests.contracts.hostile import (
 )
 from tests.support.services import ServiceUnderTest, empty_store
 
-HANG_S = 10.0
-"""Far beyond what a refusal costs, for a slow machine too: only work without a bound takes this long."""
+SLOWEST_S = 1.0
+"""A hundred times what a refusal costs: only work without a bound takes this long."""
 
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 
@@ -43,11 +44,15 @@ class Target:
 
     async def send(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         """Send a request and check what holds of every answer."""
-        started = time.process_time()  # The loop's own timeout does not end what never awaits.
-        async with asyncio.timeout(3 * HANG_S):
-            answer = await self.client.request(method, path, **parts)
+        gc.disable()  # What is collected is what earlier tests left, and no work of this request.
+        started = time.process_time()  # Not by the wall, so that a busy machine accuses nobody.
+        try:
+            async with asyncio.timeout(30):
+                answer = await self.client.request(method, path, **parts)
+        finally:
+            gc.enable()
         took = time.process_time() - started
-        assert took < HANG_S, (method, path, took)
+        assert took < SLOWEST_S, (method, path, took)
         assert_proper(answer.status_code, answer.headers, answer.content, method)
         return answer
 
