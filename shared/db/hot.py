@@ -5,7 +5,7 @@ written in Core, so both databases share it, and returns the same values: types 
 it. It reads committed state outside of any transaction. A ``HotInsert`` writes inside of one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from shared.db.driver import first_row, insert_rows
 from shared.db.engine import Database, Row, WriteSession
 
-Processor = Callable[[Any], Any]
 _FLOAT8_OID = 701
 
 _DIALECTS: dict[str, Dialect] = {

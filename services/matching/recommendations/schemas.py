@@ -2,10 +2,7 @@
 
 from datetime import date
 
-from services.matching.recommendations.criteria import SCORE_SCALE
 from shared.types import Instant, Output
-
-PERFECT_POINTS = SCORE_SCALE
 
 
 class Texts(Output):

@@ -18,21 +18,3 @@ class Dependants:
     refresh: Callable[[WriteSession, Principal, str, str | None], Awaitable[None]]
     check: Callable[[WriteSession, Row, Row], Awaitable[None]]
     """Raises when a locked enclave that changes from one row to the other has no room for what it let."""
-
-
-async def _hold_nothing(_tx: WriteSession, _enclave_id: str) -> None:
-    return None
-
-
-async def _refresh_nothing(
-    _tx: WriteSession, _actor: Principal, _enclave_id: str, _former_operator_id: str | None
-) -> None:
-    return None
-
-
-async def _check_nothing(_tx: WriteSession, _before: Row, _after: Row) -> None:
-    return None
-
-
-NO_DEPENDANTS = Dependants(_hold_nothing, _refresh_nothing, _check_nothing)
-"""For a store in which nothing stands on enclaves."""
