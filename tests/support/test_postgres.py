@@ -76,13 +76,16 @@ def test_a_template_that_failed_is_built_anew(postgres_cluster: PostgresCluster)
 
 
 def test_a_server_of_others_keeps_only_what_was_there(postgres_cluster: PostgresCluster) -> None:
-    before = names_on(postgres_cluster)
+    theirs = make_url(postgres_cluster.create_database()).database
     guest = PostgresCluster(postgres_cluster.url_of("postgres"), prefix="test_guest_")
     guest.ensure_template("registry", lambda _: None)
     guest.create_database("used", template="registry")
-    assert names_on(postgres_cluster) >= before | {"test_guest_registry", "test_guest_used"}
+    assert names_on(postgres_cluster) >= {theirs, "test_guest_registry", "test_guest_used"}
     guest.stop()
-    assert not any(name.startswith("test_guest_") for name in names_on(postgres_cluster))
+    after = names_on(postgres_cluster)
+    assert theirs in after
+    assert not any(name.startswith("test_guest_") for name in after)
+    postgres_cluster.drop_database(theirs or "")
 
 
 def test_no_trace_is_left_when_the_owner_is_killed() -> None:
