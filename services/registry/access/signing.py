@@ -2,7 +2,6 @@
 token has expired, the new one before its first is signed."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import func, insert, or_, select, update
 
 from services.registry.access.models import signing_keys
+from services.registry.signatures.sealing import Sealer, Unsealable
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.ids import new_id
@@ -30,7 +26,6 @@ PUBLISHED_AHEAD = timedelta(seconds=60)
 _SKEW = timedelta(seconds=60)
 _REMEMBER_S = 5.0
 _LOCK_KEY = int.from_bytes(b"feidikey")
-_NONCE_BYTES = 12
 
 _log = get_logger(__name__)
 
@@ -48,21 +43,18 @@ class KeyCipher:
     """Encrypts private keys at rest with AES-256-GCM, bound to their identifier."""
 
     def __init__(self, secret_key: bytes) -> None:
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"feidi signing keys").derive(secret_key)
-        self._cipher = AESGCM(derived)
+        self._sealer = Sealer(secret_key, "signing keys")
 
     def encrypt(self, kid: str, private_key: Ed25519PrivateKey) -> bytes:
-        """Return nonce and ciphertext."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, private_key.private_bytes_raw(), kid.encode())
+        """Return the key sealed for its identifier."""
+        return self._sealer.seal(kid, private_key.private_bytes_raw())
 
     def decrypt(self, kid: str, stored: bytes) -> Ed25519PrivateKey | None:
         """Return the key, or None when it was encrypted under another secret."""
         try:
-            raw = self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], kid.encode())
-        except InvalidTag:
+            return Ed25519PrivateKey.from_private_bytes(self._sealer.open(kid, stored))
+        except Unsealable:
             return None
-        return Ed25519PrivateKey.from_private_bytes(raw)
 
 
 class KeyRing:
