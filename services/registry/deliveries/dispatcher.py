@@ -1,0 +1,135 @@
+"""The work of lanes: claim those that are due, sweep, shake hands, send, and say when they are due next."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from services.registry.deliveries import repository
+from services.registry.deliveries.handshake import shake_hands
+from services.registry.deliveries.lane import LaneTurn, Sender, takes_part
+from services.registry.deliveries.outcomes import OutcomeWriter
+from services.registry.deliveries.sweep import sweep
+from services.registry.egress.client import EgressClient
+from services.registry.webhooks.parts import WebhookParts
+from services.registry.webhooks.schemas import EndpointStatus
+from services.registry.webhooks.service import LANES, generation_of, live_keys
+from shared import clock
+from shared.db.engine import Database, Row, WriteSession
+from shared.messaging.loop import LeaseLoop
+
+_SLOWEST_ANSWER_S = 15.0
+_MARGIN_S = 5.0
+
+
+class Dispatcher:
+    """Delivers the webhooks of one store; any number of processes may run one.
+
+    ``lease_s`` is after how long another process takes over the lanes of one that died; ``lanes`` is how many
+    endpoints are worked on at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: EgressClient,
+        parts: WebhookParts,
+        *,
+        lease_s: float = 60.0,
+        lanes: int = 256,
+        poll_s: float = 1.0,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._parts = parts
+        self._stopping = False
+        turn_s = max(lease_s * 0.8 - _SLOWEST_ANSWER_S - _MARGIN_S, lease_s / 4)
+        self._sender = Sender(
+            database, client, OutcomeWriter(database), parts.signing_key, turn_s, lambda: self._stopping
+        )
+        self._loop: LeaseLoop[Row, None] = LeaseLoop(
+            "webhooks",
+            database,
+            self,
+            lease_s=lease_s,
+            concurrency=lanes,
+            poll_s=poll_s,
+            signal=database.signal(LANES),
+            clock=clock.now,
+        )
+
+    async def start(self) -> None:
+        """Free what a process that died held, where this must be the only process."""
+        if self._database.dialect == "sqlite":
+            async with self._database.write() as tx:
+                await repository.forget_leases(tx)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set; what is being sent then is finished."""
+        self._stopping = False
+        watching = asyncio.create_task(self._watch(stop))
+        try:
+            await self._loop.run(stop)
+        finally:
+            watching.cancel()
+
+    async def run_once(self) -> int:
+        """Work on every lane that is due now and return how many there were."""
+        return await self._loop.run_once()
+
+    async def claim(self, tx: WriteSession, token: str, until: datetime, limit: int) -> Sequence[Row]:
+        """Lease lanes."""
+        rows = await repository.claim_lanes(tx, token, clock.now(), until, limit)
+        return [{**row, "lease_token": token} for row in rows]
+
+    async def work(self, item: Row) -> None:
+        """Take one turn on one lane."""
+        token = item["lease_token"]
+        async with self._database.read() as session:
+            generation = await generation_of(session)
+            endpoint = await repository.endpoint_at_work(session, item["id"])
+            keys = await live_keys(session, item["id"], self._parts.sealer)
+        if endpoint["sweep"] is not None:
+            await sweep(self._database, endpoint, token)
+        if _wants_handshake(endpoint):
+            await shake_hands(self._sender, endpoint, keys, token)
+        elif takes_part(endpoint):
+            await LaneTurn(self._sender, endpoint, keys, token, generation).run()
+
+    async def apply(self, tx: WriteSession, item: Row, outcome: None, token: str) -> None:
+        """Say when the lane is due next, and give it back."""
+        lane = (await repository.lock_lanes(tx, [item["id"]]))[item["id"]]
+        if lane["lease_token"] != token:
+            return
+        due_at = await self._next_due(tx, lane)
+        freed: dict[str, Any] = {"due_at": due_at, "lease_token": None, "leased_until": None}
+        await repository.change_lanes(tx, {item["id"]: freed})
+        if due_at is not None and due_at <= clock.now():
+            tx.after_commit(self._database.signal(LANES).notify)
+
+    async def release(self, tx: WriteSession, token: str) -> None:
+        """Give back what a stop cut short."""
+        await repository.release_lanes(tx, token)
+
+    async def _next_due(self, tx: WriteSession, lane: Row) -> datetime | None:
+        if lane["sweep"] is not None:
+            return clock.now()
+        if not lane["active"]:
+            due: datetime | None = lane["handshake_at"]
+            return due
+        endpoint = await repository.endpoint_at_work(tx, lane["id"])
+        next_due = await repository.next_due(tx, lane["id"], endpoint["ordering"])
+        if next_due is None or lane["closed_until"] is None:
+            return next_due
+        return max(next_due, lane["closed_until"])
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+
+
+def _wants_handshake(endpoint: Row) -> bool:
+    at = endpoint["handshake_at"]
+    return bool(
+        endpoint["status"] == EndpointStatus.UNVERIFIED and at is not None and at <= clock.now()
+    )
