@@ -1,6 +1,8 @@
 """Configuration of registry: environment variables with the prefix ``FEIDI_REGISTRY_``."""
 
-from pydantic import Field, SecretStr
+from ipaddress import ip_network
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -29,3 +31,17 @@ class RegistrySettings(ServiceSettings):
     """Its secret, at least 32 characters."""
     service_clients: dict[str, SecretStr] = Field(default_factory=dict)
     """The clients of the other services and their secrets, as a JSON object."""
+    webhook_allow_http: bool = False
+    """Whether endpoints may have http URLs; what is sent to them can be read and changed on its way."""
+    webhook_allowed_networks: list[str] = Field(default_factory=list)
+    """Networks that are not public to which messages may go all the same, as a JSON list of CIDRs."""
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _networks_are_cidrs(cls, texts: list[str]) -> list[str]:
+        for text in texts:
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{error}; a network is written like 10.20.0.0/16") from None
+        return texts
