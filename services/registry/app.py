@@ -13,6 +13,12 @@ from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.claims.routes import router as claims_router
 from services.registry.clients.matching import MatchingClient
+from services.registry.deliveries.dispatcher import Dispatcher
+from services.registry.deliveries.fanout import FanOut
+from services.registry.deliveries.replays import replay_some
+from services.registry.deliveries.routes import router as deliveries_router
+from services.registry.egress.client import EgressClient
+from services.registry.egress.policy import policy_of
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
@@ -31,6 +37,8 @@ from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
+from services.registry.webhooks import parts as webhook_parts
+from services.registry.webhooks.routes import router as webhooks_router
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
@@ -52,7 +60,10 @@ def create_app(
     matching = MatchingClient(
         ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)
     )
-    sequencer = Sequencer(database, messaging)
+    webhooks = webhook_parts.WebhookParts.of(settings.secret_key, policy_of(settings))
+    outside = EgressClient(webhooks.egress)
+    dispatcher = Dispatcher(database, outside, webhooks, lease_s=settings.webhook_lease_s)
+    sequencer = Sequencer(database, messaging, fan_out=FanOut())
     state = ServiceState(
         name="registry",
         settings=settings,
@@ -61,7 +72,13 @@ def create_app(
         signer=CursorSigner(settings.secret_key),
         feed=Feed(database, messaging, parties, withhold=withheld_events),
         idempotency_keys=idempotency_keys,
-        extra={EXTRA: access, "matching": matching},
+        extra={
+            EXTRA: access,
+            "matching": matching,
+            webhook_parts.EXTRA: webhooks,
+            "dispatcher": dispatcher,
+            "sequencer": sequencer,
+        },
     )
     return create_service(
         ServiceParts(
@@ -82,14 +99,22 @@ def create_app(
                 claims_router,
                 landings_router,
                 stages_router,
+                deliveries_router,
+                webhooks_router,
                 reference_router,
                 access_router,
                 token_router,
                 audit_router,
                 feed_router("registry:events:read"),
             ],
-            tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
-            on_start=[] if authenticator else [access.start],
-            on_stop=[access.usage.close, matching.close],
+            tasks=[
+                sequencer.run,
+                dispatcher.run,
+                periodic(database, replay_some, batch=500, period_s=1.0),
+                periodic(database, lapse),
+                periodic(database, give_notice),
+            ],
+            on_start=[dispatcher.start, *([] if authenticator else [access.start])],
+            on_stop=[access.usage.close, matching.close, outside.close],
         )
     )

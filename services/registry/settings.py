@@ -45,3 +45,6 @@ class RegistrySettings(ServiceSettings):
             except ValueError as error:
                 raise ValueError(f"{error}; a network is written like 10.20.0.0/16") from None
         return texts
+
+    webhook_lease_s: float = Field(default=60.0, ge=1, le=600)
+    """After how many seconds another process takes over the deliveries of one that died."""

@@ -4,6 +4,7 @@ from services.registry.access import models as access
 from services.registry.agreements import models as agreements
 from services.registry.base import metadata
 from services.registry.claims import models as claims
+from services.registry.deliveries import models as deliveries
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
 from services.registry.landings import models as landings
@@ -11,11 +12,13 @@ from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 from services.registry.residencies import models as residencies
 from services.registry.stages import models as stages
+from services.registry.webhooks import models as webhooks
 
 __all__ = [
     "access",
     "agreements",
     "claims",
+    "deliveries",
     "enclaves",
     "evidence",
     "landings",
@@ -24,4 +27,5 @@ __all__ = [
     "projects",
     "residencies",
     "stages",
+    "webhooks",
 ]

@@ -6,7 +6,7 @@ without one; a single sequencer per store numbers what has committed. Readers se
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -40,6 +40,10 @@ SEQUENCED = "events.sequenced"
 GENESIS = "0" * 64
 """What the hash chain starts from."""
 
+FanOut = Callable[[WriteSession, Sequence[Row]], Awaitable[None]]
+"""What happens to events in the transaction that numbers them; rows of ``_NUMBERED`` and ``sequence``."""
+
+_NUMBERED = ("row_id", "payload", "recorded_at", "id", "type", "subject_id", "root_id")
 _LOCK_KEY = int.from_bytes(b"feidiseq")
 _BATCH = 1000
 REST_S = 0.01
@@ -88,12 +92,14 @@ class Sequencer:
         database: Database,
         tables: MessagingTables,
         *,
+        fan_out: FanOut | None = None,
         batch: int = _BATCH,
         poll_s: float = 1.0,
         clock: Clock = now,
     ) -> None:
         self._database = database
         self._tables = tables
+        self._fan_out = fan_out
         self._batch = batch
         self._poll_s = poll_s
         self._clock = clock
@@ -108,7 +114,7 @@ class Sequencer:
         """Number up to one batch of committed events and return how many there were."""
         events = self._tables.events
         waiting = (
-            select(events.c.row_id, events.c.payload, events.c.recorded_at)
+            select(*[events.c[name] for name in _NUMBERED])
             .where(events.c.sequence.is_(None))
             .order_by(events.c.row_id)
             .limit(self._batch)
@@ -120,6 +126,11 @@ class Sequencer:
             rows = await tx.rows(waiting)
             if rows:
                 await self._number(tx, state, rows)
+                if self._fan_out is not None:
+                    head = state["head"]
+                    await self._fan_out(
+                        tx, [{**row, "sequence": position} for position, row in enumerate(rows, head + 1)]
+                    )
                 tx.after_commit(self._sequenced.notify)
         FEED_HEAD.set(state["head"] + len(rows))
         return len(rows)

@@ -62,6 +62,10 @@ class ReadAccess(Access):
         """Open a read session."""
         return self.state.database.read()
 
+    def snapshot(self) -> AbstractAsyncContextManager[ReadSession]:
+        """Open a session whose reads all see one and the same state."""
+        return self.state.database.snapshot()
+
     def list_query(self, spec: ListSpec) -> ListQuery:
         """Parse this request's query parameters against the list's specification."""
         caller = self.principal.organisation_id or self.principal.id

@@ -20,6 +20,7 @@ from shared.messaging.loop import LeaseLoop
 
 _SLOWEST_ANSWER_S = 15.0
 _MARGIN_S = 5.0
+_LINGER_S = 0.5
 
 
 class Dispatcher:
@@ -43,9 +44,16 @@ class Dispatcher:
         self._client = client
         self._parts = parts
         self._stopping = False
+        self._linger_s = 0.0
         turn_s = max(lease_s * 0.8 - _SLOWEST_ANSWER_S - _MARGIN_S, lease_s / 4)
         self._sender = Sender(
-            database, client, OutcomeWriter(database), parts.signing_key, turn_s, lambda: self._stopping
+            database,
+            client,
+            OutcomeWriter(database),
+            parts.signing_key,
+            turn_s,
+            lambda: self._stopping,
+            lambda: self._linger_s,
         )
         self._loop: LeaseLoop[Row, None] = LeaseLoop(
             "webhooks",
@@ -66,7 +74,7 @@ class Dispatcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set; what is being sent then is finished."""
-        self._stopping = False
+        self._stopping, self._linger_s = False, _LINGER_S
         watching = asyncio.create_task(self._watch(stop))
         try:
             await self._loop.run(stop)
@@ -121,7 +129,8 @@ class Dispatcher:
         next_due = await repository.next_due(tx, lane["id"], endpoint["ordering"])
         if next_due is None or lane["closed_until"] is None:
             return next_due
-        return max(next_due, lane["closed_until"])
+        closed_until: datetime = lane["closed_until"]
+        return max(next_due, closed_until)
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -130,6 +139,4 @@ class Dispatcher:
 
 def _wants_handshake(endpoint: Row) -> bool:
     at = endpoint["handshake_at"]
-    return bool(
-        endpoint["status"] == EndpointStatus.UNVERIFIED and at is not None and at <= clock.now()
-    )
+    return bool(endpoint["status"] == EndpointStatus.UNVERIFIED and at is not None and at <= clock.now())

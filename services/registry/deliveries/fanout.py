@@ -29,7 +29,7 @@ class FanOut:
         self._by_type: dict[str, list[Subscription]] = {}
 
     async def __call__(self, tx: WriteSession, events: Sequence[Row]) -> None:
-        """Insert the deliveries of numbered events, which have ``sequence, id, type, subject_id, root_id``."""
+        """Insert the deliveries of events, which have ``sequence, id, type, subject_id, root_id``."""
         await self._refresh(tx)
         wanted = [event for event in events if self._candidates(event["type"])]
         if not wanted:

@@ -46,7 +46,9 @@ async def shake_hands(sender: Sender, endpoint: Row, keys: list[bytes], token: s
             return
         if lane["handshake_at"] != endpoint["handshake_at"]:
             return
-        later = clock.now() + timedelta(seconds=AGAIN_AFTER_S[tries - 1]) if tries <= len(AGAIN_AFTER_S) else None
+        later = (
+            clock.now() + timedelta(seconds=AGAIN_AFTER_S[tries - 1]) if tries <= len(AGAIN_AFTER_S) else None
+        )
         await change_lane(tx, endpoint["id"], {"handshake_tries": tries, "handshake_at": later})
 
 

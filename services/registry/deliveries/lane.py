@@ -24,13 +24,16 @@ from shared.db.engine import Database, Row
 
 USER_AGENT = "Feidi-Webhooks/1"
 _READ = 128
-_LINGER_S = 0.5
-"""How long a lane with nothing to send keeps its lease, which costs less than to take it again."""
+_MAX_UNWRITTEN = 1000
 
 
 @dataclass(frozen=True)
 class Sender:
-    """What all lanes of a process share. ``turn_s`` is how long one may go on before it is taken anew."""
+    """What all lanes of a process share.
+
+    ``turn_s`` is how long one may go on before it is taken anew; with nothing to send it keeps its lease for
+    ``linger_s``, which costs less than to take it again.
+    """
 
     database: Database
     client: EgressClient
@@ -38,6 +41,7 @@ class Sender:
     signing_key: Ed25519PrivateKey
     turn_s: float
     stopping: Callable[[], bool]
+    linger_s: Callable[[], float]
 
 
 def message_headers(
@@ -60,9 +64,7 @@ def message_headers(
 class LaneTurn:
     """Sends for one endpoint while the lease lasts. What it decides by is its alone until then."""
 
-    def __init__(
-        self, sender: Sender, endpoint: Row, keys: list[bytes], token: str, generation: int
-    ) -> None:
+    def __init__(self, sender: Sender, endpoint: Row, keys: list[bytes], token: str, generation: int) -> None:
         self._sender = sender
         self._endpoint = endpoint
         self._keys = keys
@@ -135,6 +137,8 @@ class LaneTurn:
     async def _read(self) -> bool:
         """Fill the buffer with what is due; False when somebody has changed the endpoint meanwhile."""
         endpoint = self._endpoint
+        if len(self._busy) >= _MAX_UNWRITTEN:
+            await self._flush()
         async with self._sender.database.read() as session:
             if await generation_of(session) != self._generation:
                 return False
@@ -148,11 +152,10 @@ class LaneTurn:
         return True
 
     async def _wait_for_more(self, seen: int) -> bool:
-        """Wait for new deliveries, or for attempts on the way to be written; False when nothing came."""
-        if self._written:
-            await self._flush()
-            return True
-        left = min(_LINGER_S, self._ends_at - asyncio.get_running_loop().time())
+        """Wait for new deliveries, or for what is on the way to be written; False when nothing came."""
+        left = self._ends_at - asyncio.get_running_loop().time()
+        if not self._busy:
+            left = min(self._sender.linger_s(), left)
         return await self._signal.wait(seen, max(left, 0)) and self._may_go_on()
 
     async def _post(self, delivery: Row) -> Answer:
@@ -169,9 +172,7 @@ class LaneTurn:
         now = clock.now()
         if answer.status is not None and 200 <= answer.status < 300:
             self._standing = self._standing.succeeded(now)
-            return Outcome(
-                delivery, started_at, answer, DeliveryState.DELIVERED, delivery["tries"], now, now
-            )
+            return Outcome(delivery, started_at, answer, DeliveryState.DELIVERED, delivery["tries"], now, now)
         retry_after = parse_retry_after(answer.retry_after, now)
         closes = retry_after is not None and answer.status in CLOSING_STATUSES
         self._standing = self._standing.failed(now, now + retry_after if closes and retry_after else None)
@@ -199,6 +200,7 @@ class LaneTurn:
     def _settled(self, written: asyncio.Future[None], sequence: int) -> None:
         self._written.discard(written)
         self._busy.discard(sequence)
+        self._signal.notify()
         if not written.cancelled() and written.exception() is not None:
             self._over = True
 

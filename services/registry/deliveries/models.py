@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -15,7 +14,6 @@ from sqlalchemy import (
 
 from services.registry.base import metadata
 from shared.db.types import JsonDocument, RowId, UtcDateTime
-from shared.messaging.leases import lease_columns
 
 # ``created_at`` is in the keys because PostgreSQL drops what is past the retention by partitions of it.
 webhook_deliveries = Table(
@@ -82,8 +80,6 @@ webhook_replays = Table(
     Column("state", String(20), nullable=False),
     Column("position", String(80), nullable=False),
     Column("sent", Integer, nullable=False),
-    Column("due", Boolean, nullable=False),
-    *lease_columns(),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -91,10 +87,10 @@ webhook_replays = Table(
     Index("ix_webhook_replays_endpoint_id", "endpoint_id", "created_at", "id"),
 )
 
-_IS_DUE = webhook_replays.c.due.is_(True)
+_RUNNING = webhook_replays.c.state == "running"
 
-due_replays = Index(
-    "ix_webhook_replays_due", webhook_replays.c.id, sqlite_where=_IS_DUE, postgresql_where=_IS_DUE
+running_replays = Index(
+    "ix_webhook_replays_running", webhook_replays.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING
 )
 
 relayed_events = Table(

@@ -18,13 +18,19 @@ from sqlalchemy import (
 )
 
 from services.registry.base import messaging, parties
-from services.registry.deliveries.models import relayed_events, webhook_attempts, webhook_deliveries
+from services.registry.deliveries.models import (
+    relayed_events,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_replays,
+)
 from services.registry.deliveries.schemas import DeliveryState
 from services.registry.webhooks.models import webhook_endpoints, webhook_lanes
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.hot import HotInsert
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
+from shared.db.visibility import Viewer
 from shared.messaging.leases import claim_rows, release_rows
 
 _d, _lanes, _events = webhook_deliveries, webhook_lanes, messaging.events
@@ -107,7 +113,8 @@ async def endpoint_at_work(session: ReadSession, endpoint_id: str) -> Row:
     statement = (
         select(
             webhook_endpoints,
-            *[column for column in _lanes.c if column.name not in webhook_endpoints.c],
+            *[column for column in _lanes.c if column.name not in ("id", "sequence")],
+            _lanes.c.sequence.label("head"),
         )
         .join(_lanes, _lanes.c.id == webhook_endpoints.c.id)
         .where(webhook_endpoints.c.id == endpoint_id)
@@ -178,9 +185,7 @@ async def finish(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     ``finished_at``.
     """
     names = ("state", "attempts", "tries", "due_at", "finished_at")
-    params = [
-        {**_key_of(row["delivery"]), **{f"new_{name}": row[name] for name in names}} for row in rows
-    ]
+    params = [{**_key_of(row["delivery"]), **{f"new_{name}": row[name] for name in names}} for row in rows]
     if params:
         await tx.execute(_finish, params)
 
@@ -258,9 +263,7 @@ async def after_sequence(
     return await session.rows(statement.order_by(_d.c.sequence).limit(limit))
 
 
-async def states_between(
-    session: ReadSession, endpoint_id: str, first: int, last: int
-) -> Sequence[Row]:
+async def states_between(session: ReadSession, endpoint_id: str, first: int, last: int) -> Sequence[Row]:
     """Return sequence, event id and state of the sequences ``first`` to ``last``."""
     within = and_(_d.c.endpoint_id == endpoint_id, _d.c.sequence >= first, _d.c.sequence <= last)
     statement = select(_d.c.sequence, _d.c.event_id, _d.c.state).where(within)
@@ -282,9 +285,7 @@ async def cancel(tx: WriteSession, deliveries: Sequence[Row], instant: datetime)
         _d.c.sequence.in_([delivery["sequence"] for delivery in deliveries]),
         _PENDING,
     )
-    await tx.execute(
-        update(_d).where(these).values(state=DeliveryState.CANCELLED.value, finished_at=instant)
-    )
+    await tx.execute(update(_d).where(these).values(state=DeliveryState.CANCELLED.value, finished_at=instant))
 
 
 async def parties_of_roots(session: ReadSession, roots: Iterable[str]) -> dict[str, set[str]]:
@@ -331,6 +332,8 @@ def between(criteria: Mapping[str, Any]) -> list[ColumnElement[bool]]:
         found.append(_d.c.subject_id == criteria["subject_id"])
     if criteria.get("states"):
         found.append(_d.c.state.in_(criteria["states"]))
+    else:
+        found.append(_d.c.state != DeliveryState.PENDING.value)
     if names := criteria.get("event_types"):
         found.append(_of_types(_d.c.event_type, names))
     return found
@@ -342,6 +345,14 @@ def _of_types(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement
     exact = [name for name in names if not name.endswith(".*")]
     prefixes = [name.removesuffix("*") for name in names if name.endswith(".*")]
     return or_(column.in_(exact), *[column.startswith(prefix, autoescape=True) for prefix in prefixes])
+
+
+async def count_matching(
+    session: ReadSession, endpoint_id: str, after: int, ceiling: int, criteria: Sequence[ColumnElement[bool]]
+) -> int:
+    """Return how many deliveries after a sequence fit, counting no further than a ceiling."""
+    fitting = select(_d.c.sequence).where(_d.c.endpoint_id == endpoint_id, _d.c.sequence > after, *criteria)
+    return int(await session.scalar(select(func.count()).select_from(fitting.limit(ceiling).subquery())))
 
 
 async def latest_of_subjects(
@@ -361,6 +372,38 @@ async def latest_of_subjects(
     columns = (_events.c.sequence, _events.c.id, _events.c.type, _events.c.subject_id, _events.c.root_id)
     statement = select(*columns).join(newest, newest.c.sequence == _events.c.sequence)
     return await session.rows(statement.order_by(_events.c.subject_id))
+
+
+async def add_replay(tx: WriteSession, values: Mapping[str, Any]) -> None:
+    """Insert one replay."""
+    await tx.execute(insert(webhook_replays).values(values))
+
+
+async def find_replay(session: ReadSession, replay_id: str, *, lock: bool = False) -> Row | None:
+    """Return one replay."""
+    statement = select(webhook_replays).where(webhook_replays.c.id == replay_id)
+    return await session.row(statement.with_for_update() if lock else statement)
+
+
+async def next_replay(tx: WriteSession) -> Row | None:
+    """Lock a running replay that nobody else is working on."""
+    running = select(webhook_replays).where(webhook_replays.c.state == "running")
+    return await tx.row(running.order_by(webhook_replays.c.id).limit(1).with_for_update(skip_locked=True))
+
+
+async def change_replay(tx: WriteSession, replay_id: str, values: Mapping[str, Any]) -> None:
+    """Update a replay this transaction has locked."""
+    await tx.execute(update(webhook_replays).where(webhook_replays.c.id == replay_id).values(values))
+
+
+async def replay_page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
+    """Return one page of the replays of the viewer's organisation."""
+    statement = select(webhook_replays).join(
+        webhook_endpoints, webhook_endpoints.c.id == webhook_replays.c.endpoint_id
+    )
+    if not viewer.sees_network:
+        statement = statement.where(webhook_endpoints.c.organisation_id == (viewer.organisation_id or ""))
+    return await fetch_page(session, statement, webhook_replays.c, query, signer)
 
 
 async def add_relayed(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:

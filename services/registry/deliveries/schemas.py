@@ -69,7 +69,7 @@ Sequence = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 
 class ReplayCreate(Input):
-    """Which deliveries to send again; what is absent does not limit. With ``dry_run`` they are counted only."""
+    """Which deliveries to send again; what is absent does not limit. A dry run only counts them."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""What can be said of a URL without dialling: its form, its scheme, a host that is an address or a local name.
+"""What can be said of a URL without dialling: its form, scheme, a host that is an address or a local name.
 
 A name that resolves to an address which is not public passes here; it is refused where it is dialled.
 """

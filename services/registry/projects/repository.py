@@ -1,6 +1,6 @@
 """All SQL of projects."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
@@ -108,6 +108,12 @@ async def lock_all_of_enclave(tx: WriteSession, enclave_id: str) -> Sequence[Row
     """Return the projects of an enclave, locked in the order of their ids."""
     statement = select(projects).where(projects.c.enclave_id == enclave_id).order_by(projects.c.id)
     return await tx.rows(statement.with_for_update())
+
+
+async def enclaves_of(session: ReadSession, project_ids: Collection[str]) -> Sequence[Row]:
+    """Return id and enclave of those of these projects that exist."""
+    statement = select(projects.c.id, projects.c.enclave_id).where(projects.c.id.in_(project_ids))
+    return await session.rows(statement)
 
 
 async def places(session: ReadSession, project_id: str, function: str | None = None) -> Sequence[Row]:

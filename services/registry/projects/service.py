@@ -1,6 +1,6 @@
 """Use cases of projects."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -153,6 +153,12 @@ async def require_visible_project(session: ReadSession, viewer: Principal, proje
     if row is None:
         raise not_found()
     return row
+
+
+async def enclaves_of(session: ReadSession, record_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the enclave of those of these records that are projects."""
+    rows = await repository.enclaves_of(session, record_ids)
+    return {row["id"]: row["enclave_id"] for row in rows}
 
 
 async def lock_project(tx: WriteSession, viewer: Principal, project_id: str) -> Row:

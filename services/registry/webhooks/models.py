@@ -1,6 +1,17 @@
 """Tables of webhook endpoints: what a partner asked for, its secrets, and the lane its deliveries run in."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 
 from services.registry.base import metadata
 from shared.db.types import JsonDocument, UtcDateTime

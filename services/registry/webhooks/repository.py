@@ -1,6 +1,6 @@
 """All SQL of webhook endpoints, their secrets and their lanes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ async def has_lane(session: ReadSession, endpoint_id: str) -> bool:
     return await session.scalar(select(_lanes.c.id).where(_lanes.c.id == endpoint_id)) is not None
 
 
-async def change_lane(tx: WriteSession, endpoint_id: str, values: dict[str, Any]) -> None:
+async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
     """Update a lane this transaction has locked."""
     await tx.execute(update(_lanes).where(_lanes.c.id == endpoint_id).values(values))
 

@@ -58,9 +58,7 @@ async def create_endpoint(body: EndpointCreate, access: Write) -> Response:
     """Add an endpoint; the handshake is sent at once. Its secret is in this answer only."""
     parts = _parts(access)
     async with access as tx:
-        record, secret = await service.create_endpoint(
-            tx, access.principal, body, parts.sealer, parts.egress
-        )
+        record, secret = await service.create_endpoint(tx, access.principal, body, parts.sealer, parts.egress)
         location = f"/v1/webhook-endpoints/{record.id}"
         stored = access.created(_issued(record, None), location=location, version=record.version)
         return _revealed(stored, record, secret)
@@ -88,9 +86,7 @@ async def get_endpoint(endpoint_id: str, access: Read) -> Response:
     return access.item(record, record.version)
 
 
-@router.get(
-    f"{_ONE}/standing", response_model=EndpointStanding, operation_id="getWebhookEndpointStanding"
-)
+@router.get(f"{_ONE}/standing", response_model=EndpointStanding, operation_id="getWebhookEndpointStanding")
 async def get_standing(endpoint_id: str, access: Read) -> Response:
     """Read how an endpoint is doing: its breaker, until when it is closed, and since when it fails."""
     async with access.session() as session:
@@ -128,9 +124,7 @@ async def verify_endpoint(endpoint_id: str, access: Write) -> Response:
         return access.reply(202, record, record.version)
 
 
-@router.post(
-    f"{_ONE}:rotate-secret", response_model=IssuedEndpoint, operation_id="rotateWebhookSecret"
-)
+@router.post(f"{_ONE}:rotate-secret", response_model=IssuedEndpoint, operation_id="rotateWebhookSecret")
 async def rotate_secret(endpoint_id: str, body: RotateSecret, access: Change) -> Response:
     """Add a secret, which is in this answer only; those before it sign beside it until the overlap ends."""
     expected, parts = access.expected_version(), _parts(access)
@@ -160,9 +154,7 @@ async def enable_endpoint(endpoint_id: str, body: EnableEndpoint, access: Change
         return access.updated(record, version=record.version)
 
 
-@router.post(
-    f"{_ONE}:test", response_model=SentTest, status_code=202, operation_id="testWebhookEndpoint"
-)
+@router.post(f"{_ONE}:test", response_model=SentTest, status_code=202, operation_id="testWebhookEndpoint")
 async def send_test(endpoint_id: str, access: Write) -> Response:
     """Publish a `webhook.test` event that reaches only this endpoint, like any other delivery."""
     async with access as tx:
@@ -170,9 +162,7 @@ async def send_test(endpoint_id: str, access: Write) -> Response:
         return access.reply(202, SentTest(event_id=event_id))
 
 
-@router.get(
-    "/webhook-jwks", response_model=WebhookKeys, operation_id="listWebhookKeys", openapi_extra=PUBLIC
-)
+@router.get("/webhook-jwks", response_model=WebhookKeys, operation_id="listWebhookKeys", openapi_extra=PUBLIC)
 async def list_keys(request: Request) -> Response:
     """Read the public keys of `v1a` signatures, as a JSON Web Key Set."""
     parts: WebhookParts = state_of(request).extra[EXTRA]

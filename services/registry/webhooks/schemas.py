@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
@@ -13,7 +13,7 @@ _TYPE = r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$"
 
 
 class EndpointStatus(StrEnum):
-    """``unverified`` and ``disabled`` endpoints hold their deliveries; of a deleted one they are cancelled."""
+    """``unverified`` and ``disabled`` hold deliveries; those of a deleted endpoint are cancelled."""
 
     UNVERIFIED = "unverified"
     ACTIVE = "active"
@@ -54,7 +54,7 @@ MaxRps = Annotated[int, Field(ge=1, le=10_000, description="Most attempts a seco
 MaxInFlight = Annotated[int, Field(ge=1, le=256, description="Most attempts at once.")]
 Signatures = Annotated[list[Signature], Field(min_length=1, max_length=2)]
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, JsonValue] = {
     "name": "Our project desk",
     "url": "https://partner.example/feidi",
     "event_types": ["project.*", "landing.*"],
@@ -219,7 +219,10 @@ ENDPOINT_UPDATED = EventType(
     "webhook_endpoint.updated", EndpointRead, "A webhook endpoint was changed", "推送端点变更"
 )
 ENDPOINT_VERIFIED = EventType(
-    "webhook_endpoint.verified", EndpointRead, "A webhook endpoint answered the handshake", "推送端点通过握手验证"
+    "webhook_endpoint.verified",
+    EndpointRead,
+    "A webhook endpoint answered the handshake",
+    "推送端点通过握手验证",
 )
 ENDPOINT_DISABLED = EventType(
     "webhook_endpoint.disabled", EndpointRead, "A webhook endpoint was disabled", "推送端点停用"

@@ -7,7 +7,7 @@ from typing import Any
 from services.registry.access.grants import owner_of
 from services.registry.base import messaging, parties
 from services.registry.egress.policy import EgressPolicy
-from services.registry.egress.urls import check_url
+from services.registry.egress.urls import checked_url
 from services.registry.organisations.service import require_organisation
 from services.registry.signatures.sealing import Sealer
 from services.registry.signatures.standard_webhooks import key_of, new_secret
@@ -37,6 +37,7 @@ from services.registry.webhooks.schemas import (
     EndpointUpdate,
     WebhookTest,
 )
+from services.registry.webhooks.subscription import Subscription
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
@@ -60,7 +61,7 @@ async def create_endpoint(
     tx: WriteSession, actor: Principal, data: EndpointCreate, sealer: Sealer, egress: EgressPolicy
 ) -> tuple[EndpointRead, str]:
     """Add an endpoint, to be verified at once, and return it with its secret."""
-    check_url(data.url, egress)
+    url = checked_url(data.url, egress)
     owner = owner_of(actor, data.organisation_id)
     await require_organisation(tx, owner)
     if await repository.count_of(tx, owner) >= MAX_ENDPOINTS:
@@ -68,6 +69,7 @@ async def create_endpoint(
     now = clock.now()
     values: dict[str, Any] = {
         **data.model_dump(mode="json"),
+        "url": url,
         "id": new_id("whe"),
         "organisation_id": owner,
         "sees_network": actor.sees_network and owner == actor.organisation_id,
@@ -99,7 +101,7 @@ async def create_endpoint(
 
 async def get_endpoint(session: ReadSession, viewer: Viewer, endpoint_id: str) -> EndpointRead:
     """Return one endpoint of the viewer's organisation."""
-    return EndpointRead.of(await _require(session, viewer, endpoint_id))
+    return EndpointRead.of(await require_endpoint(session, viewer, endpoint_id))
 
 
 async def list_endpoints(
@@ -112,7 +114,7 @@ async def list_endpoints(
 
 async def standing_of(session: ReadSession, viewer: Viewer, endpoint_id: str) -> EndpointStanding:
     """Return how an endpoint is doing now."""
-    row = await _require(session, viewer, endpoint_id)
+    row = await require_endpoint(session, viewer, endpoint_id)
     lane = await repository.lane_of(session, endpoint_id)
     closed = lane["closed_until"]
     return EndpointStanding(
@@ -140,12 +142,13 @@ async def update_endpoint(
     row = await _lock(tx, actor, endpoint_id)
     check_version(row["version"], expected_version)
     sent = data.model_dump(mode="json", include=data.model_fields_set)
+    if "url" in sent:
+        sent["url"] = checked_url(sent["url"], egress)
     changes = {name: value for name, value in sent.items() if row[name] != value}
     if not changes:
         return EndpointRead.of(row)
     lane: dict[str, Any] = {"due_at": clock.now()}
     if "url" in changes:
-        check_url(changes["url"], egress)
         lane |= {"active": False, "closed_until": None, **_WORKS}
         changes["verified_at"] = None
         if row["status"] != EndpointStatus.DISABLED:
@@ -157,11 +160,18 @@ async def update_endpoint(
     return await _change(tx, actor, row, changes, ENDPOINT_UPDATED)
 
 
-async def delete_endpoint(tx: WriteSession, actor: Principal, endpoint_id: str, expected_version: int) -> None:
+async def delete_endpoint(
+    tx: WriteSession, actor: Principal, endpoint_id: str, expected_version: int
+) -> None:
     """Delete an endpoint; what was waiting for it is cancelled, its log stays readable."""
     row = await _lock(tx, actor, endpoint_id)
     check_version(row["version"], expected_version)
-    lane = {"active": False, "handshake_at": None, "due_at": clock.now(), "sweep": {"kind": "all", "after": 0}}
+    lane = {
+        "active": False,
+        "handshake_at": None,
+        "due_at": clock.now(),
+        "sweep": {"kind": "all", "after": 0},
+    }
     await repository.change_lane(tx, endpoint_id, lane)
     await repository.expire_secrets(tx, endpoint_id, clock.now())
     await _change(tx, actor, row, {"status": EndpointStatus.DELETED.value}, ENDPOINT_DELETED)
@@ -179,7 +189,12 @@ async def ask_again(tx: WriteSession, actor: Principal, endpoint_id: str) -> End
 
 
 async def rotate_secret(
-    tx: WriteSession, actor: Principal, endpoint_id: str, expected_version: int, overlap_hours: int, sealer: Sealer
+    tx: WriteSession,
+    actor: Principal,
+    endpoint_id: str,
+    expected_version: int,
+    overlap_hours: int,
+    sealer: Sealer,
 ) -> tuple[EndpointRead, str]:
     """Add a secret; those that are live go on signing beside it for so long, and no more than two of them."""
     row = await _lock(tx, actor, endpoint_id)
@@ -226,7 +241,13 @@ async def enable_endpoint(
     if row["status"] != EndpointStatus.DISABLED:
         raise EndpointNotDisabled()
     now, verified = clock.now(), row["verified_at"] is not None
-    lane: dict[str, Any] = {"active": verified, "due_at": now, "closed_until": None, "enabled_at": now, **_WORKS}
+    lane: dict[str, Any] = {
+        "active": verified,
+        "due_at": now,
+        "closed_until": None,
+        "enabled_at": now,
+        **_WORKS,
+    }
     if data.resume != "all":
         until = data.since if data.since is not None else now
         lane["sweep"] = {"kind": "before", "until": clock.to_rfc3339(until), "after": 0}
@@ -258,13 +279,38 @@ async def send_test(tx: WriteSession, actor: Principal, endpoint_id: str) -> str
         raise NotVerified()
     if row["status"] == EndpointStatus.DISABLED:
         raise EndpointDisabled()
-    test = WebhookTest(endpoint_id=endpoint_id, message="飞地推送测试 · A test of your Feidi webhook endpoint")
+    test = WebhookTest(
+        endpoint_id=endpoint_id, message="飞地推送测试 · A test of your Feidi webhook endpoint"
+    )
     return await _publish(tx, actor, WEBHOOK_TEST, EndpointRead.of(row), record=test)
 
 
 async def require_endpoint(session: ReadSession, viewer: Viewer, endpoint_id: str) -> Row:
-    """Return the row of an endpoint of the viewer's organisation, or raise a 404."""
+    """Return the row of an endpoint of the viewer's organisation, deleted or not, or raise a 404."""
+    row = await repository.find(session, viewer, endpoint_id)
+    if row is None:
+        raise _no_such_endpoint()
+    return row
+
+
+async def require_listening_endpoint(session: ReadSession, viewer: Viewer, endpoint_id: str) -> Row:
+    """Return the row of an endpoint that is not deleted, or raise a 404."""
     return await _require(session, viewer, endpoint_id)
+
+
+async def subscriptions(session: ReadSession) -> list[Subscription]:
+    """Return what every endpoint that is not deleted asks for."""
+    return [Subscription(row) for row in await repository.listening(session)]
+
+
+async def generation_of(session: ReadSession) -> int:
+    """Return a number that moves with every change of any endpoint."""
+    return await repository.generation(session)
+
+
+async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
+    """Update a lane this transaction has locked."""
+    await repository.change_lane(tx, endpoint_id, values)
 
 
 async def live_keys(session: ReadSession, endpoint_id: str, sealer: Sealer) -> list[bytes]:
@@ -313,8 +359,12 @@ async def _add_secret(tx: WriteSession, endpoint_id: str, sealer: Sealer) -> str
 async def _require(session: ReadSession, viewer: Viewer, endpoint_id: str, *, lock: bool = False) -> Row:
     row = await repository.find(session, viewer, endpoint_id, lock=lock)
     if row is None or row["status"] == EndpointStatus.DELETED:
-        raise NotFound("No such webhook endpoint.", "没有该推送端点。")
+        raise _no_such_endpoint()
     return row
+
+
+def _no_such_endpoint() -> NotFound:
+    return NotFound("No such webhook endpoint.", "没有该推送端点。")
 
 
 async def _lock(tx: WriteSession, viewer: Viewer, endpoint_id: str) -> Row:

@@ -1,0 +1,157 @@
+"""Use cases of replays.
+
+A replay goes on batch by batch, each in one transaction that also moves its position: it is resumed by
+whoever looks next, and can be cancelled between two batches.
+"""
+
+from typing import Any
+
+from services.registry.deliveries import repository
+from services.registry.deliveries.errors import ReplayNotRunning
+from services.registry.deliveries.fanout import deliver, facts_of
+from services.registry.deliveries.schemas import ReplayCreate, ReplayMode, ReplayRead
+from services.registry.deliveries.service import make_due
+from services.registry.webhooks.service import require_endpoint, require_listening_endpoint
+from services.registry.webhooks.subscription import Subscription
+from shared import clock
+from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.keyset import CursorSigner, ListQuery
+from shared.db.pages import Page
+from shared.db.visibility import Viewer
+from shared.errors import NotFound
+from shared.identity import SYSTEM, Principal
+from shared.ids import new_id
+
+MAX_COUNTED = 100_000
+"""A dry run counts no further."""
+
+_CRITERIA = {"from_time", "to_time", "from_sequence", "to_sequence", "event_types", "states", "subject_id"}
+
+
+async def create_replay(tx: WriteSession, actor: Principal, data: ReplayCreate) -> ReplayRead:
+    """Begin a replay, or count what it would send; what comes after its beginning is not part of it."""
+    await require_listening_endpoint(tx, actor, data.endpoint_id)
+    criteria = data.model_dump(mode="json", include=_CRITERIA, exclude_none=True)
+    head = (await repository.endpoint_at_work(tx, data.endpoint_id))["head"]
+    if data.mode == ReplayMode.DELIVERIES:
+        criteria["to_sequence"] = min(criteria.get("to_sequence", head), head)
+    first = max(data.from_sequence or 1, 1)
+    values: dict[str, Any] = {
+        "id": new_id("wrp"),
+        "endpoint_id": data.endpoint_id,
+        "mode": data.mode.value,
+        "criteria": criteria,
+        "state": "running",
+        "position": str(first - 1) if data.mode == ReplayMode.DELIVERIES else "",
+        "sent": 0,
+        "version": 1,
+        "created_at": clock.now(),
+        "updated_at": clock.now(),
+        "finished_at": None,
+    }
+    if data.dry_run:
+        unborn = {"id": None, "version": None, "created_at": None, "state": "dry_run"}
+        return ReplayRead.of({**values, **unborn, "sent": await _count(tx, values)})
+    await repository.add_replay(tx, values)
+    return ReplayRead.of(values)
+
+
+async def get_replay(session: ReadSession, viewer: Viewer, replay_id: str) -> ReplayRead:
+    """Return one replay of an endpoint of the viewer's organisation."""
+    return ReplayRead.of(await _require(session, viewer, replay_id))
+
+
+async def list_replays(
+    session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner
+) -> tuple[list[ReplayRead], Page]:
+    """Return one page of the replays of the viewer's organisation."""
+    page = await repository.replay_page(session, viewer, query, signer)
+    return [ReplayRead.of(row) for row in page.rows], page
+
+
+async def cancel_replay(tx: WriteSession, actor: Principal, replay_id: str) -> ReplayRead:
+    """Stop a replay; what it has made pending stays so."""
+    await _require(tx, actor, replay_id)
+    row = await _require(tx, actor, replay_id, lock=True)
+    if row["state"] != "running":
+        raise ReplayNotRunning()
+    over = _moved(row, state="cancelled", finished_at=clock.now())
+    await repository.change_replay(tx, replay_id, over)
+    return ReplayRead.of({**row, **over})
+
+
+async def replay_some(tx: WriteSession, limit: int) -> int:
+    """Go on with one running replay by up to ``limit`` records and return how many were looked at."""
+    row = await repository.next_replay(tx)
+    if row is None:
+        return 0
+    await repository.lock_lanes(tx, [row["endpoint_id"]])
+    if row["mode"] == ReplayMode.DELIVERIES:
+        found = await repository.after_sequence(
+            tx, row["endpoint_id"], int(row["position"]), limit, *repository.between(row["criteria"])
+        )
+        await repository.repend(tx, found, clock.now())
+        position, sent = str(found[-1]["sequence"]) if found else row["position"], len(found)
+    else:
+        found = await _latest(tx, row, row["position"], limit)
+        chosen = await _chosen(tx, row, found)
+        await deliver(tx, {row["endpoint_id"]: chosen} if chosen else {})
+        position, sent = found[-1]["subject_id"] if found else row["position"], len(chosen)
+    if sent:
+        await make_due(tx, row["endpoint_id"])
+    over = {"state": "done", "finished_at": clock.now()} if len(found) < limit else {}
+    await repository.change_replay(
+        tx, row["id"], _moved(row, position=position, sent=row["sent"] + sent, **over)
+    )
+    return limit if not over else max(len(found), 1)
+
+
+async def _count(session: ReadSession, values: Row) -> int:
+    if values["mode"] == ReplayMode.DELIVERIES:
+        criteria = repository.between(values["criteria"])
+        return await repository.count_matching(
+            session, values["endpoint_id"], int(values["position"]), MAX_COUNTED, criteria
+        )
+    counted, after = 0, ""
+    while counted < MAX_COUNTED:
+        found = await _latest(session, values, after, 1000)
+        counted += len(await _chosen(session, values, found))
+        if len(found) < 1000:
+            break
+        after = found[-1]["subject_id"]
+    return counted
+
+
+async def _latest(session: ReadSession, replay: Row, after: str, limit: int) -> list[Row]:
+    subject_id = replay["criteria"].get("subject_id")
+    return list(await repository.latest_of_subjects(session, after, limit, subject_id))
+
+
+async def _chosen(session: ReadSession, replay: Row, events: list[Row]) -> list[Row]:
+    """Return those of the latest events that are for the endpoint and of the types asked for."""
+    endpoint = await require_endpoint(session, SYSTEM, replay["endpoint_id"])
+    asked = [Subscription(endpoint)]
+    if names := replay["criteria"].get("event_types"):
+        asked.append(Subscription({**endpoint, "event_types": names}))
+    facts = await facts_of(session, events, asked)
+    return [
+        event
+        for event, fact in zip(events, facts, strict=True)
+        if all(subscription.takes(fact) for subscription in asked)
+    ]
+
+
+def _moved(row: Row, **values: Any) -> dict[str, Any]:
+    return {**values, "version": row["version"] + 1, "updated_at": clock.now()}
+
+
+async def _require(session: ReadSession, viewer: Viewer, replay_id: str, *, lock: bool = False) -> Row:
+    row = await repository.find_replay(session, replay_id, lock=lock)
+    if row is not None:
+        try:
+            await require_endpoint(session, viewer, row["endpoint_id"])
+        except NotFound:
+            row = None
+    if row is None:
+        raise NotFound("No such replay.", "没有该重放。")
+    return row
