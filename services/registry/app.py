@@ -1,5 +1,6 @@
 """Registry: the system of record."""
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -32,6 +33,7 @@ from services.registry.organisations.routes import organisations_router
 from services.registry.projects.routes import projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
+from services.registry.relay.service import SOURCES, consumer_of, lag_events
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
@@ -63,7 +65,15 @@ def create_app(
     webhooks = webhook_parts.WebhookParts.of(settings.secret_key, policy_of(settings))
     outside = EgressClient(webhooks.egress)
     dispatcher = Dispatcher(database, outside, webhooks, lease_s=settings.webhook_lease_s)
-    sequencer = Sequencer(database, messaging, fan_out=FanOut())
+    fan_out = FanOut()
+    sequencer = Sequencer(database, messaging, fan_out=fan_out)
+    others = [
+        ServiceClient(url, token=access.issuer.service_token)
+        for url in (settings.matching_url, settings.metrics_url)
+    ]
+    relays = [
+        consumer_of(source, database, client, fan_out) for source, client in zip(SOURCES, others, strict=True)
+    ]
     state = ServiceState(
         name="registry",
         settings=settings,
@@ -110,11 +120,13 @@ def create_app(
             tasks=[
                 sequencer.run,
                 dispatcher.run,
+                *[relay.run for relay in relays],
                 periodic(database, replay_some, batch=500, period_s=1.0),
                 periodic(database, lapse),
                 periodic(database, give_notice),
             ],
             on_start=[dispatcher.start, *([] if authenticator else [access.start])],
-            on_stop=[access.usage.close, matching.close, outside.close],
+            on_stop=[access.usage.close, matching.close, outside.close, *[client.close for client in others]],
+            read_lag=partial(lag_events, database),
         )
     )

@@ -21,6 +21,8 @@ class RegistrySettings(ServiceSettings):
     """Port of the API."""
     matching_url: str = "http://127.0.0.1:8101"
     """Where matching is."""
+    metrics_url: str = "http://127.0.0.1:8102"
+    """Where metrics is."""
     access_token_ttl_s: int = Field(default=900, ge=60, le=3600)
     """How long a token is valid, 60 to 3600."""
     signing_key_max_age_days: int = Field(default=90, ge=1)

@@ -319,6 +319,18 @@ async def oldest_sequence(session: ReadSession, endpoint_id: str) -> int | None:
     return sequence
 
 
+async def created_at(session: ReadSession, endpoint_id: str, sequence: int) -> datetime | None:
+    """Return when a delivery was made; None when it is no longer kept."""
+    at = and_(_d.c.endpoint_id == endpoint_id, _d.c.sequence == sequence)
+    instant: datetime | None = await session.scalar(select(_d.c.created_at).where(at))
+    return instant
+
+
+async def feed_epoch(session: ReadSession) -> str:
+    """Return the epoch of registry's own feed."""
+    return str(await session.scalar(select(messaging.feed_state.c.epoch)) or "")
+
+
 def between(criteria: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the predicates of a replay's criteria."""
     found: list[ColumnElement[bool]] = []

@@ -1,0 +1,67 @@
+"""Events of matching and metrics on their way to partners: registry follows their feeds, and fans out.
+
+A relayed event keeps its id, its bytes and its own feed's sequence. It is seen by those who see the record it
+is about as registry knows it; what registry does not know is seen by the network's administration only.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from pydantic_core import to_json
+
+from services.registry.base import messaging
+from services.registry.deliveries.fanout import FanOut
+from services.registry.deliveries.relayed import keep_relayed
+from shared.db.engine import Database, ReadSession, WriteSession
+from shared.http import ServiceClient
+from shared.messaging.consumer import FeedConsumer, lag
+from shared.messaging.received import Event, FeedSource, HttpFeedSource
+
+SOURCES = ("matching", "metrics")
+
+_PAGE = 200
+
+
+def consumer_of(source: str, database: Database, client: ServiceClient, fan_out: FanOut) -> FeedConsumer:
+    """Return what follows the feed of one service."""
+    return consumer_from(source, database, HttpFeedSource(client), fan_out)
+
+
+def consumer_from(source: str, database: Database, pages: FeedSource, fan_out: FanOut) -> FeedConsumer:
+    """Return what follows a feed wherever its pages come from."""
+    apply = partial(_apply, source, fan_out)
+    return FeedConsumer(source, database, messaging, pages, apply, _reset, page_size=_PAGE)
+
+
+async def lag_events(database: Database) -> dict[str, int | None]:
+    """Return by source how many events are known of and not relayed."""
+    async with database.read() as session:
+        return {source: (await _lag(session, source)) for source in SOURCES}
+
+
+async def _lag(session: ReadSession, source: str) -> int | None:
+    return (await lag(session, messaging, source)).events
+
+
+async def _apply(source: str, fan_out: FanOut, tx: WriteSession, events: Sequence[Event]) -> None:
+    new = await keep_relayed(tx, [_row(source, event) for event in events])
+    await fan_out(tx, new)
+
+
+async def _reset(tx: WriteSession) -> None:
+    """Nothing to undo when a feed begins again: what was relayed was sent, and is known by its id."""
+
+
+def _row(source: str, event: Event) -> dict[str, Any]:
+    raw = {name: value for name, value in event.raw.items() if name != "sequence"}
+    return {
+        "id": event.id,
+        "source": source,
+        "sequence": event.sequence,
+        "type": event.type,
+        "subject_id": event.subject_id,
+        "root_id": event.subject_id,
+        "recorded_at": event.timestamp,
+        "payload": to_json(raw).decode(),
+    }
