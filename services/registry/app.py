@@ -29,6 +29,9 @@ from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
+from services.registry.sandbox_clock.follower import EXTRA as CLOCK
+from services.registry.sandbox_clock.follower import ClockFollower
+from services.registry.sandbox_clock.routes import router as sandbox_clock_router
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
 from shared.db.keyset import CursorSigner
@@ -52,6 +55,7 @@ def create_app(
     matching = MatchingClient(
         ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)
     )
+    time = ClockFollower(database, movable=settings.clock == "movable")
     sequencer = Sequencer(database, messaging)
     state = ServiceState(
         name="registry",
@@ -61,7 +65,7 @@ def create_app(
         signer=CursorSigner(settings.secret_key),
         feed=Feed(database, messaging, parties, withhold=withheld_events),
         idempotency_keys=idempotency_keys,
-        extra={EXTRA: access, "matching": matching},
+        extra={EXTRA: access, "matching": matching, CLOCK: time},
     )
     return create_service(
         ServiceParts(
@@ -86,10 +90,11 @@ def create_app(
                 access_router,
                 token_router,
                 audit_router,
+                sandbox_clock_router,
                 feed_router("registry:events:read"),
             ],
             tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
-            on_start=[] if authenticator else [access.start],
-            on_stop=[access.usage.close, matching.close],
+            on_start=[time.start] if authenticator else [time.start, access.start],
+            on_stop=[access.usage.close, matching.close, time.close],
         )
     )

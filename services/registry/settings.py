@@ -1,8 +1,11 @@
 """Configuration of registry: environment variables with the prefix ``FEIDI_REGISTRY_``."""
 
-from pydantic import Field, SecretStr
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.errors import CannotStart
 from shared.settings import ServiceSettings
 
 
@@ -29,3 +32,14 @@ class RegistrySettings(ServiceSettings):
     """Its secret, at least 32 characters."""
     service_clients: dict[str, SecretStr] = Field(default_factory=dict)
     """The clients of the other services and their secrets, as a JSON object."""
+    clock: Literal["real", "movable"] = "real"
+    """`movable` lets `POST /v1/sandbox/clock` put registry ahead of time; only in a sandbox or a test."""
+
+    @model_validator(mode="after")
+    def _keep_time(self) -> Self:
+        if self.clock == "movable" and self.environment not in ("sandbox", "test"):
+            raise CannotStart(
+                f"FEIDI_REGISTRY_CLOCK=movable needs FEIDI_REGISTRY_ENVIRONMENT=sandbox or test, "
+                f"not {self.environment}"
+            )
+        return self
