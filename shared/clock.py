@@ -1,4 +1,4 @@
-"""The one place that reads the wall clock, so that a test can hold it still."""
+"""The one place that reads the wall clock, so that a test can hold it still and a sandbox can move it."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Protocol
@@ -13,9 +13,40 @@ class Clock(Protocol):
     def __call__(self) -> datetime: ...
 
 
-def now() -> datetime:
-    """Return the current instant, aware, in UTC, with microseconds."""
+_moved_by = timedelta(0)
+
+
+def real() -> datetime:
+    """Return the instant of the wall clock, aware, in UTC, which no sandbox moves.
+
+    It is for what holds between this process and others: credentials, and how long a request may be repeated.
+    """
     return datetime.now(UTC)
+
+
+def now() -> datetime:
+    """Return the current instant of this service, aware, in UTC, with microseconds."""
+    return datetime.now(UTC) + _moved_by
+
+
+def moved_by() -> timedelta:
+    """Return how far ahead of the wall clock this process is; zero unless a sandbox moved it."""
+    return _moved_by
+
+
+def move_to(offset: timedelta) -> bool:
+    """Put this process ``offset`` ahead of the wall clock and say whether it moved; never back."""
+    global _moved_by
+    moves = offset > _moved_by
+    if moves:
+        _moved_by = offset
+    return moves
+
+
+def stop_moving() -> None:
+    """Return to the wall clock, as the last thing before a sandbox ends."""
+    global _moved_by
+    _moved_by = timedelta(0)
 
 
 def today() -> date:

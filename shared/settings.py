@@ -20,8 +20,8 @@ class ServiceSettings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, use_attribute_docstrings=True
     )
 
-    environment: Literal["development", "test", "production"] = "development"
-    """What this process is for; `test` leaves the schema and the logging to the tests."""
+    environment: Literal["development", "sandbox", "test", "production"] = "development"
+    """What this process is for; `test` leaves schema and logging to tests, `sandbox` may move its clock."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8100

@@ -37,6 +37,9 @@ from services.registry.relay.service import SOURCES, consumer_of, lag_events
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
+from services.registry.sandbox_clock.follower import EXTRA as CLOCK
+from services.registry.sandbox_clock.follower import ClockFollower
+from services.registry.sandbox_clock.routes import router as sandbox_clock_router
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
 from services.registry.webhooks import parts as webhook_parts
@@ -66,6 +69,7 @@ def create_app(
     outside = EgressClient(webhooks.egress)
     dispatcher = Dispatcher(database, outside, webhooks, lease_s=settings.webhook_lease_s)
     fan_out = FanOut()
+    time = ClockFollower(database, movable=settings.clock == "movable")
     sequencer = Sequencer(database, messaging, fan_out=fan_out)
     others = [
         ServiceClient(url, token=access.issuer.service_token)
@@ -84,6 +88,7 @@ def create_app(
         idempotency_keys=idempotency_keys,
         extra={
             EXTRA: access,
+            CLOCK: time,
             "matching": matching,
             webhook_parts.EXTRA: webhooks,
             "dispatcher": dispatcher,
@@ -115,6 +120,7 @@ def create_app(
                 access_router,
                 token_router,
                 audit_router,
+                sandbox_clock_router,
                 feed_router("registry:events:read"),
             ],
             tasks=[
@@ -125,8 +131,14 @@ def create_app(
                 periodic(database, lapse),
                 periodic(database, give_notice),
             ],
-            on_start=[dispatcher.start, *([] if authenticator else [access.start])],
-            on_stop=[access.usage.close, matching.close, outside.close, *[client.close for client in others]],
+            on_start=[time.start, dispatcher.start, *([] if authenticator else [access.start])],
+            on_stop=[
+                access.usage.close,
+                matching.close,
+                outside.close,
+                *[client.close for client in others],
+                time.close,
+            ],
             read_lag=partial(lag_events, database),
         )
     )

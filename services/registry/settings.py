@@ -1,10 +1,12 @@
 """Configuration of registry: environment variables with the prefix ``FEIDI_REGISTRY_``."""
 
 from ipaddress import ip_network
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.errors import CannotStart
 from shared.settings import ServiceSettings
 
 
@@ -50,3 +52,14 @@ class RegistrySettings(ServiceSettings):
 
     webhook_lease_s: float = Field(default=60.0, ge=1, le=600)
     """After how many seconds another process takes over the deliveries of one that died."""
+    clock: Literal["real", "movable"] = "real"
+    """`movable` lets `POST /v1/sandbox/clock` put registry ahead of time; only in a sandbox or a test."""
+
+    @model_validator(mode="after")
+    def _keep_time(self) -> Self:
+        if self.clock == "movable" and self.environment not in ("sandbox", "test"):
+            raise CannotStart(
+                f"FEIDI_REGISTRY_CLOCK=movable needs FEIDI_REGISTRY_ENVIRONMENT=sandbox or test, "
+                f"not {self.environment}"
+            )
+        return self

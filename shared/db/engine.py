@@ -166,6 +166,11 @@ class Database:
         """Return the signal of this name, shared by everything in this process that uses this store."""
         return self._signals.setdefault(name, Signal())
 
+    def notify_all(self) -> None:
+        """Let everything in this process that waits for a signal of this store look again."""
+        for signal in self._signals.values():
+            signal.notify()
+
     def _hold_file(self) -> None:
         """Take an advisory lock beside the file, so that a second process is told who has it."""
         if not self.url.database or self.url.database == ":memory:":

@@ -28,5 +28,5 @@ def idempotency_table(metadata: MetaData) -> Table:
 
 async def forget_expired(tx: WriteSession, table: Table, limit: int = 1000) -> int:
     """Delete answers older than a day, a bounded number at a time; return how many."""
-    old = select(table.c.scope).where(table.c.created_at < clock.now() - KEEP).limit(limit)
+    old = select(table.c.scope).where(table.c.created_at < clock.real() - KEEP).limit(limit)
     return await tx.execute(delete(table).where(table.c.scope.in_(old)))

@@ -7,6 +7,8 @@ from shared.db.engine import Database, WriteSession
 from shared.messaging.pause import pause
 
 HOUR_S = 3600.0
+ROUND = "timers.round"
+"""The store's signal that the next round is due now; it is given when the clock was moved."""
 
 Step = Callable[[WriteSession, int], Awaitable[int]]
 """Does at most so many pieces of work and returns how many it did."""
@@ -18,10 +20,12 @@ def periodic(
     """Return a task that runs ``step`` every ``period_s``; any number of processes may run it."""
 
     async def run(stop: asyncio.Event) -> None:
+        again = database.signal(ROUND)
         while not stop.is_set():
+            seen = again.count
             async with database.write() as tx:
                 done = await step(tx, batch)
             if done < batch:
-                await pause(stop, period_s)
+                await pause(stop, period_s, again, seen)
 
     return run

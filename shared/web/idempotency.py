@@ -126,7 +126,7 @@ class IdempotentTransaction:
         row = await _stored(self._table).first_in(tx, {"scope": scope})
         if row is None:
             return
-        if row["created_at"] < clock.now() - KEEP:
+        if row["created_at"] < clock.real() - KEEP:
             await tx.execute(delete(self._table).where(self._table.c.scope == scope))
             return
         if row["fingerprint"] != self._fingerprint:
@@ -147,7 +147,7 @@ class IdempotentTransaction:
                     "status": answer.status,
                     "headers": json.dumps(dict(answer.headers)),
                     "body": answer.body,
-                    "created_at": clock.now(),
+                    "created_at": clock.real(),
                 }
                 await hot_insert(self._table).run(self._tx, [stored])
         except BaseException as failure:

@@ -51,6 +51,7 @@ async def partners(registry_url: str) -> AsyncIterator[Partners]:
         issuer=ISSUER,
         run_workers=False,
         sqlite_synchronous="OFF",
+        clock="movable",
         webhook_allow_http=True,
         webhook_allowed_networks=["127.0.0.0/8"],
     )

@@ -64,6 +64,31 @@ class Partners:
         assert current["status"] == "active", current
         return {**endpoint, **current}
 
+    async def travel(self, seconds: float) -> None:
+        """Put the deployment's clock forward."""
+        answer = await self.world.admin.post("/v1/sandbox/clock", json={"advance_s": round(seconds)})
+        assert answer.status_code == 200, answer.text
+
+    async def standing(self, endpoint_id: str) -> dict[str, Any]:
+        """How the endpoint is doing."""
+        answer = await self.operator.get(f"/v1/webhook-endpoints/{endpoint_id}/standing")
+        record: dict[str, Any] = answer.json()
+        return record
+
+    async def attempts(self, delivery_id: str) -> list[dict[str, Any]]:
+        """Every attempt of a delivery."""
+        answer = await self.operator.get(f"/v1/webhook-deliveries/{delivery_id}/attempts")
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    async def events_of(self, types: str) -> list[dict[str, Any]]:
+        """Events of a type, in order."""
+        await self.registry.sequence()
+        items: list[dict[str, Any]] = (
+            await self.world.admin.get(f"/v1/events?types={types}&limit=1000")
+        ).json()["items"]
+        return items
+
     async def read(self, endpoint_id: str) -> dict[str, Any]:
         record: dict[str, Any] = (await self.world.admin.get(f"/v1/webhook-endpoints/{endpoint_id}")).json()
         return record

@@ -34,3 +34,18 @@ async def test_a_stop_ends_the_wait_for_the_next_round(world: World) -> None:
     await begun.wait()
     stop.set()
     await asyncio.wait_for(running, 10)
+
+
+async def test_a_moved_clock_begins_the_next_round(world: World) -> None:
+    stop, rounds = asyncio.Event(), asyncio.Queue[int]()
+
+    async def step(_tx: WriteSession, _limit: int) -> int:
+        rounds.put_nowait(1)
+        return 0
+
+    running = asyncio.create_task(periodic(world.database, step, period_s=3600)(stop))
+    await asyncio.wait_for(rounds.get(), 10)
+    world.database.notify_all()
+    await asyncio.wait_for(rounds.get(), 10)
+    stop.set()
+    await asyncio.wait_for(running, 10)

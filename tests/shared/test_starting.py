@@ -47,6 +47,12 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert "FEIDI_REGISTRY_PORT" in line
 
 
+def test_a_movable_clock_outside_of_a_sandbox_is_said_in_one_line(tmp_path: Path) -> None:
+    line = only_line(started(tmp_path, CLOCK="movable", ENVIRONMENT="production"))
+    assert "FEIDI_REGISTRY_CLOCK=movable" in line
+    assert "sandbox" in line
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

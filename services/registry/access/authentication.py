@@ -99,7 +99,7 @@ class RegistryAuthenticator:
 
     async def _load_standings(self) -> Mapping[str, Standing]:
         async with self._database.read() as session:
-            rows = await repository.clients_changed_since(session, clock.now() - self._window)
+            rows = await repository.clients_changed_since(session, clock.real() - self._window)
         return {
             row["id"]: Standing(row["status"] == ClientStatus.ACTIVE, frozenset(row["scopes"]))
             for row in rows

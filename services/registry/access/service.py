@@ -85,7 +85,7 @@ async def list_clients(
 
 async def recently_changed(session: ReadSession, viewer: Principal, window_s: int) -> list[ClientStanding]:
     """Return what the clients may do now that changed while tokens of before may still be valid."""
-    since = clock.now() - timedelta(seconds=window_s)
+    since = clock.real() - timedelta(seconds=window_s)
     return [ClientStanding.of(row) for row in await repository.clients_changed_since(session, since, viewer)]
 
 

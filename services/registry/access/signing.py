@@ -85,7 +85,7 @@ class KeyRing:
                 if self._monotonic() - self._loaded_at > _REMEMBER_S:
                     await self._load()
         known = sorted(self._keys.values(), key=lambda key: (key.created_at, key.kid))
-        seasoned = [key for key in known if key.created_at <= clock.now() - PUBLISHED_AHEAD]
+        seasoned = [key for key in known if key.created_at <= clock.real() - PUBLISHED_AHEAD]
         return seasoned[-1] if seasoned else known[0]
 
     async def published(self) -> KeySet:
@@ -123,7 +123,7 @@ class KeyRing:
 
     def _needs_next(self, rows: Sequence[Row]) -> bool:
         active = [row for row in rows if row["retired_at"] is None and self._opened(row) is not None]
-        return not active or max(row["created_at"] for row in active) < clock.now() - self._max_age
+        return not active or max(row["created_at"] for row in active) < clock.real() - self._max_age
 
     def _opened(self, row: Row) -> SigningKey | None:
         private_key = self._cipher.decrypt(row["kid"], row["private_key"])
@@ -133,7 +133,7 @@ class KeyRing:
         return SigningKey(row["kid"], private_key, row["created_at"])
 
     async def _add(self, tx: WriteSession) -> str:
-        now, kid, private_key = clock.now(), new_id("kid"), Ed25519PrivateKey.generate()
+        now, kid, private_key = clock.real(), new_id("kid"), Ed25519PrivateKey.generate()
         jwk: dict[str, Any] = jwt.algorithms.OKPAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
         retired = update(signing_keys).where(signing_keys.c.retired_at.is_(None))
         await tx.execute(retired.values(retired_at=now + self._overlap))
@@ -156,5 +156,5 @@ async def _lock(tx: WriteSession) -> None:
 
 async def _current(session: ReadSession) -> Sequence[Row]:
     retired_at = signing_keys.c.retired_at
-    statement = select(signing_keys).where(or_(retired_at.is_(None), retired_at > clock.now()))
+    statement = select(signing_keys).where(or_(retired_at.is_(None), retired_at > clock.real()))
     return await session.rows(statement.order_by(signing_keys.c.created_at.desc(), signing_keys.c.kid))

@@ -45,7 +45,7 @@ class KeyRequest:
 
 
 class TokenIssuer:
-    """Signs access tokens (RFC 9068)."""
+    """Signs access tokens (RFC 9068), by the wall clock: the other services verify them by theirs."""
 
     def __init__(self, keys: KeyRing, *, issuer: str, audience: str, ttl_s: int) -> None:
         self._keys = keys

@@ -47,8 +47,8 @@ class Sender:
 def message_headers(
     sender: Sender, endpoint: Row, keys: list[bytes], message_id: str, body: bytes, type: str
 ) -> dict[str, str]:
-    """Return the headers of a message that is sent now."""
-    at = int(clock.now().timestamp())
+    """Return the headers of a message that is sent now; receivers compare its time with the wall clock."""
+    at = int(clock.real().timestamp())
     symmetric = keys if Signature.V1 in endpoint["signatures"] else []
     private_key = sender.signing_key if Signature.V1A in endpoint["signatures"] else None
     return {
