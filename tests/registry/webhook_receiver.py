@@ -11,6 +11,8 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from shared.db.signal import Signal
+
 HANDSHAKE = "webhook.endpoint_verification"
 
 
@@ -58,12 +60,21 @@ class Receiver:
     in_flight: Counter[str] = field(default_factory=Counter)
     most_in_flight: Counter[str] = field(default_factory=Counter)
     hold: asyncio.Event | None = None
+    held_path: str | None = None
+    news: Signal = field(default_factory=Signal)
 
     def url(self, path: str = "/hook") -> str:
         return self.origin + path
 
     def at(self, path: str = "/hook") -> list[Hit]:
         return [hit for hit in self.hits if hit.path == path]
+
+    async def arrived(self, count: int, path: str | None = None) -> None:
+        """Wait until so many messages have arrived."""
+        seen = self.news.count
+        while len(self.hits if path is None else self.at(path)) < count:
+            assert await self.news.wait(seen, 20), f"only {len(self.hits)} arrived"
+            seen = self.news.count
 
     async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -73,11 +84,12 @@ class Receiver:
             challenge = hit.document["challenge"] if self.answer_handshakes else "no"
             return web.json_response({"challenge": challenge})
         self.hits.append(hit)
+        self.news.notify()
         self.in_flight[hit.path] += 1
         self.most_in_flight[hit.path] = max(self.most_in_flight[hit.path], self.in_flight[hit.path])
         try:
             reply = self.plan(hit)
-            if self.hold is not None:
+            if self.hold is not None and self.held_path in (None, hit.path):
                 await self.hold.wait()
             if reply.after_s:
                 await asyncio.sleep(reply.after_s)

@@ -142,11 +142,13 @@ class LaneTurn:
         async with self._sender.database.read() as session:
             if await generation_of(session) != self._generation:
                 return False
+            # What is written while this reads may still be read as pending.
+            busy = set(self._busy)
             rows = await repository.due(
                 session, endpoint["id"], endpoint["ordering"], clock.now(), _READ + len(self._busy)
             )
         for row in rows:
-            if row["sequence"] not in self._busy and row["payload"] is not None:
+            if row["sequence"] not in busy and row["payload"] is not None:
                 self._busy.add(row["sequence"])
                 self._buffer.append(row)
         return True
