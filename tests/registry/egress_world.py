@@ -22,22 +22,19 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\no
 
 @dataclass
 class Receiver:
-    """A listening port; ``connects`` counts connections, ``requests`` are the heads and bodies that came."""
+    """A listening port; ``connects`` counts connections, ``requests`` holds the heads and bodies."""
 
     port: int
     connects: int = 0
     requests: list[tuple[str, bytes]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def read_request(
-    receiver: Receiver, reader: asyncio.StreamReader
-) -> tuple[str, bytes]:
+async def read_request(receiver: Receiver, reader: asyncio.StreamReader) -> tuple[str, bytes]:
     """Read one request and note it; the head is in lower case."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-    length = next(
-        (int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0
-    )
+    length = next((int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
     request = head, await reader.readexactly(length)
     receiver.requests.append(request)
     return request
@@ -85,6 +82,7 @@ async def receiving(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         receiver.connects += 1
+        receiver.came.set()
         task = asyncio.current_task()
         assert task is not None
         running.add(task)

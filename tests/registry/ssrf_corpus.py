@@ -177,10 +177,22 @@ def _tricks(address: str) -> Iterator[str]:
     yield from (f"https://receiver.example\\@{address}/", f"https://{address}\\.receiver.example/")
     yield from (f"https://{address}#.receiver.example/", f"https://{address}#@receiver.example/")
     yield from (f"https://{address}?.receiver.example/", f"https://{address}:0/", f"https://{address}:65536/")
-    yield from (f"https://{address}\t/", f"https://{address}\r\n/", f"\thttps://{address}/", f"https://{address}\0/")
-    yield from (f"https://[{address}/", f"https://{address}]/", f"https://[::1]{address}/", f"https://{address}:/")
+    yield from (
+        f"https://{address}\t/",
+        f"https://{address}\r\n/",
+        f"\thttps://{address}/",
+        f"https://{address}\0/",
+    )
+    yield from (
+        f"https://[{address}/",
+        f"https://{address}]/",
+        f"https://[::1]{address}/",
+        f"https://{address}:/",
+    )
     yield from (f"https://receiver.example%40{address}/", f"https://receiver.example\u2044@{address}/")
-    yield from (f"{scheme}://{address}/" for scheme in ("file", "ftp", "gopher", "dict", "ws", "jar:http", ""))
+    yield from (
+        f"{scheme}://{address}/" for scheme in ("file", "ftp", "gopher", "dict", "ws", "jar:http", "")
+    )
 
 
 def _redrawn(text: str, zero: int) -> str:

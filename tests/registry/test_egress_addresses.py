@@ -25,7 +25,9 @@ def test_what_lies_beside_the_ranges_is_public() -> None:
     assert all(is_public(ip_address(address)) for address in PUBLIC)
 
 
-@pytest.mark.parametrize("text", ["", "8.8.8", "8.8.8.8 ", "8.8.8.08", "134744072", "receiver.example", "[::1]"])
+@pytest.mark.parametrize(
+    "text", ["", "8.8.8", "8.8.8.8 ", "8.8.8.08", "134744072", "receiver.example", "[::1]"]
+)
 def test_text_that_is_no_address_is_not_public(text: str) -> None:
     assert not is_public(text)
     assert not EgressPolicy(allowed_networks=("0.0.0.0/0", "::/0")).allows(text)

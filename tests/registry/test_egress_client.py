@@ -28,7 +28,8 @@ from tests.registry.egress_world import (
 
 LOOPBACK = ("127.0.0.0/8",)
 POLICY = EgressPolicy(allow_http=True, allowed_networks=LOOPBACK)
-HASTY = EgressPolicy(allow_http=True, allowed_networks=LOOPBACK, connect_s=0.2, total_s=0.3)
+QUICK_TO_CONNECT = EgressPolicy(allow_http=True, allowed_networks=LOOPBACK, connect_s=0.2, total_s=30)
+QUICK_TO_ANSWER = EgressPolicy(allow_http=True, allowed_networks=LOOPBACK, connect_s=30, total_s=0.4)
 BODY = b'{"id":"evt_1"}'
 HEADERS = {"content-type": "application/json", "user-agent": "Feidi-Webhooks/1", "webhook-id": "evt_1"}
 NAME = "receiver.example"
@@ -85,7 +86,7 @@ async def test_an_answer_says_what_came_back() -> None:
     assert (answer.status, answer.error, answer.ok, answer.body) == (503, None, False, b"later")
     assert (answer.retry_after, answer.content_type) == ("120", "text/plain")
     assert answer.address == "127.0.0.1"
-    assert 0 < answer.duration_s < 5
+    assert 0 < answer.duration_s < 10
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -144,7 +145,10 @@ async def test_a_name_that_moves_is_found_again(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(dialling, "_REMEMBER_S", 0.0)
     client = EgressClient(POLICY, lookup=Names(["127.0.0.1"], ["127.0.0.2"]))
     closing = headed("200 OK", "connection: close")
-    async with receiving(answering(closing)) as receiver, receiving(answering(OK), "127.0.0.2", receiver.port):
+    async with (
+        receiving(answering(closing)) as receiver,
+        receiving(answering(OK), "127.0.0.2", receiver.port),
+    ):
         assert (await post(client, receiver)).address == "127.0.0.1"
         assert (await post(client, receiver)).address == "127.0.0.2"
     await client.close()
@@ -188,7 +192,7 @@ async def test_an_endless_answer_is_cut_off(bomb: str) -> None:
     answer, _ = await answer_of(flooding(*BOMBS[bomb]))
     assert answer.error in (Failure.TOO_LARGE, Failure.PROTOCOL_ERROR)
     assert len(answer.body) <= KEPT_BYTES
-    assert answer.duration_s < 5
+    assert answer.duration_s < 10
 
 
 async def test_nothing_is_decompressed() -> None:
@@ -207,23 +211,26 @@ SLOW = {
 
 @pytest.mark.parametrize("script", SLOW.values(), ids=SLOW)
 async def test_an_answer_that_does_not_begin_in_time_is_given_up(script: Script) -> None:
-    answer, _ = await answer_of(script, HASTY)
+    answer, _ = await answer_of(script, QUICK_TO_ANSWER)
     assert (answer.status, answer.error, answer.address) == (None, Failure.TIMEOUT, "127.0.0.1")
-    assert 0.25 < answer.duration_s < 3
+    assert 0.35 < answer.duration_s < 10
 
 
 async def test_a_body_that_drips_is_given_up_and_its_status_counts() -> None:
     drip = flooding(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.02)
-    answer, _ = await answer_of(drip, HASTY)
+    answer, _ = await answer_of(drip, QUICK_TO_ANSWER)
     assert (answer.status, answer.error, answer.ok) == (200, Failure.TIMEOUT, True)
     assert answer.body.startswith(b"x")
-    assert 0.25 < answer.duration_s < 3
+    assert 0.35 < answer.duration_s < 10
 
 
 GARBAGE = {
     "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", Failure.PROTOCOL_ERROR),
     "a status that is none": (b"HTTP/1.1 abc OK\r\n\r\n", Failure.PROTOCOL_ERROR),
-    "two lengths": (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab", Failure.PROTOCOL_ERROR),
+    "two lengths": (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        Failure.PROTOCOL_ERROR,
+    ),
     "a broken header": (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", Failure.PROTOCOL_ERROR),
 }
 
@@ -282,9 +289,9 @@ async def test_a_name_that_is_not_resolved_in_time() -> None:
         await asyncio.Event().wait()
         return []
 
-    client = EgressClient(HASTY, lookup=never)
+    client = EgressClient(QUICK_TO_CONNECT, lookup=never)
     answer = await client.post(f"http://{NAME}/", BODY, HEADERS)
-    assert (answer.error, answer.duration_s < 3) == (Failure.DNS_FAILED, True)
+    assert (answer.error, answer.duration_s < 10) == (Failure.DNS_FAILED, True)
     await client.close()
 
 
@@ -319,7 +326,7 @@ async def test_tls_is_verified_against_the_name(tmp_path: Path) -> None:
 
 async def test_https_to_a_receiver_without_tls_fails() -> None:
     async with receiving(flooding(b"HTTP/1.1 400 Bad\r\n\r\n", b"")) as receiver:
-        client = EgressClient(HASTY, lookup=Names(["127.0.0.1"]))
+        client = EgressClient(QUICK_TO_CONNECT, lookup=Names(["127.0.0.1"]))
         answer = await post(client, receiver, scheme="https")
         assert answer.error in (Failure.TLS_FAILED, Failure.CONNECT_TIMEOUT)
         await client.close()
@@ -327,19 +334,19 @@ async def test_https_to_a_receiver_without_tls_fails() -> None:
 
 async def test_a_handshake_that_does_not_end_is_a_timeout_of_connecting() -> None:
     async with receiving(silent) as receiver:
-        client = EgressClient(HASTY, lookup=Names(["127.0.0.1"] * 3, ["127.0.0.1"]))
+        client = EgressClient(QUICK_TO_CONNECT, lookup=Names(["127.0.0.1"] * 3, ["127.0.0.1"]))
         answer = await post(client, receiver, scheme="https")
         assert (answer.status, answer.error) == (None, Failure.CONNECT_TIMEOUT)
-        assert answer.duration_s < 3
+        assert answer.duration_s < 10
         await client.close()
 
 
 async def test_several_dead_addresses_do_not_prolong_connecting() -> None:
-    async with receiving(silent) as one, receiving(silent, "127.0.0.2", one.port):
-        policy = EgressPolicy(allow_http=True, allowed_networks=LOOPBACK, connect_s=0.2, total_s=30)
-        client = EgressClient(policy, lookup=Names(["127.0.0.1", "127.0.0.2"]))
+    async with receiving(silent) as one, receiving(silent, "127.0.0.2", one.port) as other:
+        client = EgressClient(QUICK_TO_CONNECT, lookup=Names(["127.0.0.1", "127.0.0.2"]))
         answer = await post(client, one, scheme="https")
-        assert (answer.error, answer.duration_s < 3) == (Failure.CONNECT_TIMEOUT, True)
+        assert (answer.error, answer.duration_s < 10) == (Failure.CONNECT_TIMEOUT, True)
+        assert one.connects + other.connects == 1
         await client.close()
 
 
@@ -357,8 +364,7 @@ async def test_nothing_is_sent_while_a_write_transaction_is_open(client: EgressC
 async def test_cancelling_passes_and_drops_the_connection(client: EgressClient) -> None:
     async with receiving(silent) as receiver:
         sending = asyncio.create_task(post(client, receiver))
-        while not receiver.connects:
-            await asyncio.sleep(0)
+        await asyncio.wait_for(receiver.came.wait(), 5)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending

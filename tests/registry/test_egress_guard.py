@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -36,7 +36,7 @@ async def canary(receiver: Receiver) -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def connected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every address a socket of this process connects to; nothing outside this machine is let through."""
     addresses: list[Any] = []
     connect = socket.socket.connect
@@ -48,7 +48,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", noting)
-    yield addresses
+    return addresses
 
 
 async def test_no_spelling_is_dialled(connected: list[Any]) -> None:
@@ -82,7 +82,7 @@ async def test_one_hidden_address_among_others_refuses_the_name(
 
 
 async def test_a_hidden_address_far_down_a_long_list_refuses_the_name(connected: list[Any]) -> None:
-    client = EgressClient(STRICT, lookup=Names([*["8.8.8.8", "1.1.1.1"] * 9, CANARY_AT]))
+    client = EgressClient(STRICT, lookup=Names([*(f"8.8.8.{number}" for number in range(20)), CANARY_AT]))
     answer = await client.post("http://receiver.example/", BODY, HEADERS)
     assert (answer.error, connected) == (Failure.ADDRESS_REFUSED, [])
     await client.close()

@@ -127,7 +127,10 @@ def test_every_reason_is_said_in_both_languages() -> None:
     [
         ("https://receiver.example", "https://receiver.example/"),
         ("HTTPS://Receiver.EXAMPLE.:443/Hook", "https://receiver.example/Hook"),
-        ("https://receiver.example:08443/a/../b?x=1&y=%2F?", "https://receiver.example:8443/a/../b?x=1&y=%2F?"),
+        (
+            "https://receiver.example:08443/a/../b?x=1&y=%2F?",
+            "https://receiver.example:8443/a/../b?x=1&y=%2F?",
+        ),
         ("https://receiver.example?x", "https://receiver.example/?x"),
         ("https://飞地.中国/接收?园区=余杭", None),
         ("https://faß.example/", "https://xn--fa-hia.example/"),
@@ -153,7 +156,16 @@ def test_own_receivers_are_accepted_as_they_are() -> None:
 
 
 PIECES = st.sampled_from(
-    [*"abcxX019.-_:/@#?[]%\\ \t\n①。．％", "https://", "127.0.0.1", "localhost", "::1", "xn--", "0x7f", ".example"]
+    [
+        *"abcxX019.-_:/@#?[]%\\ \t\n①。．％",
+        "https://",
+        "127.0.0.1",
+        "localhost",
+        "::1",
+        "xn--",
+        "0x7f",
+        ".example",
+    ]
 )
 
 
