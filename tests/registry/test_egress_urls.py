@@ -4,7 +4,7 @@ import re
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -169,6 +169,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=14).map("".join)), st.booleans())
 def test_whatever_is_accepted_reads_the_same_to_the_client_and_is_no_hidden_number(
     text: str, prefixed: bool
