@@ -1,4 +1,4 @@
-"""What can be said of a URL without dialling: its form, scheme, a host that is an address or a local name.
+"""What can be said of a URL without dialling: its form, its scheme, a host that is an address or a local one.
 
 A name that resolves to an address which is not public passes here; it is refused where it is dialled.
 """
@@ -127,13 +127,18 @@ def _name(host: str, policy: EgressPolicy) -> str:
 def _ascii(host: str) -> str:
     if host.isascii():
         return host.lower()
+    folded = "".join(map(_digit, unicodedata.normalize("NFKC", host).lower())).replace("。", ".")
+    if _NUMERIC.fullmatch(folded.removesuffix(".").rpartition(".")[2]):
+        return folded
     try:
         return idna.encode(host, uts46=True).decode()
     except UnicodeError:
-        folded = unicodedata.normalize("NFKC", host).lower()
-        if folded.isascii():
-            return folded
         raise _Refused(Reason.HOST) from None
+
+
+def _digit(character: str) -> str:
+    """Digits of any script count as digits; IDNA would make a name of some of them."""
+    return str(unicodedata.digit(character, character))
 
 
 def _quad(host: str, policy: EgressPolicy) -> str:
