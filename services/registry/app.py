@@ -29,6 +29,9 @@ from services.registry.reference.routes import router as reference_router
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
+from services.registry.sandbox.routes import sandbox_router
+from services.registry.sandbox.signers import NO_SIGNERS
+from services.registry.sandbox.timer import forget as forget_sandbox
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
 from shared.db.keyset import CursorSigner
@@ -86,9 +89,15 @@ def create_app(
                 access_router,
                 token_router,
                 audit_router,
+                sandbox_router(NO_SIGNERS),
                 feed_router("registry:events:read"),
             ],
-            tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
+            tasks=[
+                sequencer.run,
+                periodic(database, lapse),
+                periodic(database, give_notice),
+                periodic(database, forget_sandbox),
+            ],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close, matching.close],
         )

@@ -10,6 +10,7 @@ from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 from services.registry.residencies import models as residencies
+from services.registry.sandbox import models as sandbox
 from services.registry.stages import models as stages
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "organisations",
     "projects",
     "residencies",
+    "sandbox",
     "stages",
 ]
