@@ -1,6 +1,5 @@
 """HTTP of sandbox receivers. Hits need no credential: whoever knows the URL may send."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,7 +18,7 @@ from services.registry.sandbox.schemas import (
     SandboxVerdictRead,
 )
 from services.registry.sandbox.signers import Signers
-from services.registry.sandbox.waiting import WaitingRoom
+from services.registry.sandbox.waiting import WaitingRoom, hold_back
 from services.registry.signatures.sealing import Sealer
 from shared import clock
 from shared.settings import ServiceSettings
@@ -34,8 +33,6 @@ from shared.web.strictness import StrictRoute
 Read = Annotated[ReadAccess, Depends(Reads("registry:sandbox:read"))]
 Write = Annotated[WriteAccess, Depends(Writes("registry:sandbox:write"))]
 Change = Annotated[WriteAccess, Depends(Writes("registry:sandbox:write", needs_version=True))]
-
-DELAY_UNIT_S = 0.001
 
 _ITEM = "/{receiver_id}"
 _ANSWERS: dict[int | str, dict[str, str]] = {
@@ -71,7 +68,7 @@ def sandbox_router(signers: Signers) -> APIRouter:
                 answer = await service.record_hit(tx, examined)
             if answer.delay_ms:
                 step_aside(request.scope)
-                await asyncio.sleep(answer.delay_ms * DELAY_UNIT_S)
+                await hold_back(answer.delay_ms)
         return Response(answer.body, answer.status, answer.headers, answer.media_type)
 
     return router
@@ -111,13 +108,6 @@ def _add_receivers(router: APIRouter) -> None:
         response_class=Response,
         operation_id="deleteSandboxReceiver",
     )
-    router.add_api_route(
-        "/{receiver_id}:reset",
-        reset_receiver,
-        methods=["POST"],
-        response_model=SandboxReceiverRead,
-        operation_id="resetSandboxReceiver",
-    )
 
 
 def _add_hits(router: APIRouter) -> None:
@@ -140,6 +130,13 @@ def _add_hits(router: APIRouter) -> None:
         methods=["POST"],
         response_model=SandboxVerdictRead,
         operation_id="assertSandboxHits",
+    )
+    router.add_api_route(
+        "/{receiver_id}:reset",
+        reset_receiver,
+        methods=["POST"],
+        response_model=SandboxReceiverRead,
+        operation_id="resetSandboxReceiver",
     )
 
 

@@ -1,5 +1,6 @@
 """How many hits of one process may wait for their answer: a script may delay it, and anybody may send."""
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
@@ -30,3 +31,8 @@ class WaitingRoom:
             self._waiting[receiver_id] -= 1
             if not self._waiting[receiver_id]:
                 del self._waiting[receiver_id]
+
+
+async def hold_back(delay_ms: int) -> None:
+    """Wait as long as a script wants its answer held back."""
+    await asyncio.sleep(delay_ms / 1000)
