@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.registry.access.grants import withheld_events
 from services.registry.access.parts import EXTRA, build_access
@@ -14,12 +14,9 @@ from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.claims.routes import router as claims_router
 from services.registry.clients.matching import MatchingClient
-from services.registry.deliveries.dispatcher import Dispatcher
-from services.registry.deliveries.fanout import FanOut
-from services.registry.deliveries.replays import replay_some
+from services.registry.deliveries.parts import DeliveryParts
 from services.registry.deliveries.routes import router as deliveries_router
-from services.registry.egress.client import EgressClient
-from services.registry.egress.policy import policy_of
+from services.registry.deliveries.service import original_body
 from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
@@ -33,17 +30,21 @@ from services.registry.organisations.routes import organisations_router
 from services.registry.projects.routes import projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
-from services.registry.relay.service import SOURCES, consumer_of, lag_events
+from services.registry.relay.service import Relays
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
+from services.registry.sandbox.routes import sandbox_router
+from services.registry.sandbox.signers import Signers
+from services.registry.sandbox.timer import forget as forget_sandbox
 from services.registry.sandbox_clock.follower import EXTRA as CLOCK
 from services.registry.sandbox_clock.follower import ClockFollower
 from services.registry.sandbox_clock.routes import router as sandbox_clock_router
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
-from services.registry.webhooks import parts as webhook_parts
+from services.registry.webhooks.parts import EXTRA as WEBHOOKS
 from services.registry.webhooks.routes import router as webhooks_router
+from services.registry.webhooks.service import keys_at
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
@@ -65,19 +66,10 @@ def create_app(
     matching = MatchingClient(
         ServiceClient(settings.matching_url, token=access.issuer.service_token, timeout_s=3.0, retries=1)
     )
-    webhooks = webhook_parts.WebhookParts.of(settings.secret_key, policy_of(settings))
-    outside = EgressClient(webhooks.egress)
-    dispatcher = Dispatcher(database, outside, webhooks, lease_s=settings.webhook_lease_s)
-    fan_out = FanOut()
+    deliveries = DeliveryParts.of(settings, database)
+    relays = Relays(settings, database, access.issuer.service_token, deliveries.fan_out)
     time = ClockFollower(database, movable=settings.clock == "movable")
-    sequencer = Sequencer(database, messaging, fan_out=fan_out)
-    others = [
-        ServiceClient(url, token=access.issuer.service_token)
-        for url in (settings.matching_url, settings.metrics_url)
-    ]
-    relays = [
-        consumer_of(source, database, client, fan_out) for source, client in zip(SOURCES, others, strict=True)
-    ]
+    sequencer = Sequencer(database, messaging, fan_out=deliveries.fan_out)
     state = ServiceState(
         name="registry",
         settings=settings,
@@ -90,8 +82,8 @@ def create_app(
             EXTRA: access,
             CLOCK: time,
             "matching": matching,
-            webhook_parts.EXTRA: webhooks,
-            "dispatcher": dispatcher,
+            WEBHOOKS: deliveries.webhooks,
+            "dispatcher": deliveries.dispatcher,
             "sequencer": sequencer,
         },
     )
@@ -101,44 +93,45 @@ def create_app(
             summary="Parties, enclaves, projects and their three tracks.",
             directory=Path(__file__).parent,
             state=state,
-            routers=[
-                projects_router(follow_project),
-                organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
-                enclaves_router(
-                    Dependants(hold_projects_of_enclave, refresh_projects_of_enclave, check_still_fits)
-                ),
-                networks_router,
-                evidence_router(lands_at),
-                residencies_router,
-                agreements_router,
-                claims_router,
-                landings_router,
-                stages_router,
-                deliveries_router,
-                webhooks_router,
-                reference_router,
-                access_router,
-                token_router,
-                audit_router,
-                sandbox_clock_router,
-                feed_router("registry:events:read"),
-            ],
+            routers=_routers(deliveries),
             tasks=[
                 sequencer.run,
-                dispatcher.run,
-                *[relay.run for relay in relays],
-                periodic(database, replay_some, batch=500, period_s=1.0),
+                *deliveries.tasks,
+                *relays.tasks,
                 periodic(database, lapse),
                 periodic(database, give_notice),
+                periodic(database, forget_sandbox),
             ],
-            on_start=[time.start, dispatcher.start, *([] if authenticator else [access.start])],
-            on_stop=[
-                access.usage.close,
-                matching.close,
-                outside.close,
-                *[client.close for client in others],
-                time.close,
+            on_start=[
+                time.start,
+                deliveries.dispatcher.start,
+                *([] if authenticator else [access.start]),
             ],
-            read_lag=partial(lag_events, database),
+            on_stop=[access.usage.close, matching.close, deliveries.client.close, relays.close, time.close],
+            read_lag=relays.lag_events,
         )
     )
+
+
+def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
+    return [
+        projects_router(follow_project),
+        organisations_router(OrganisationDependants(hold_enclaves_of_home_unit, follow_home_unit)),
+        enclaves_router(Dependants(hold_projects_of_enclave, refresh_projects_of_enclave, check_still_fits)),
+        networks_router,
+        evidence_router(lands_at),
+        residencies_router,
+        agreements_router,
+        claims_router,
+        landings_router,
+        stages_router,
+        deliveries_router,
+        webhooks_router,
+        reference_router,
+        access_router,
+        token_router,
+        audit_router,
+        sandbox_clock_router,
+        sandbox_router(Signers(partial(keys_at, sealer=deliveries.webhooks.sealer), original_body)),
+        feed_router("registry:events:read"),
+    ]

@@ -11,6 +11,7 @@ from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
 from services.registry.residencies import models as residencies
+from services.registry.sandbox import models as sandbox
 from services.registry.sandbox_clock import models as sandbox_clock
 from services.registry.stages import models as stages
 from services.registry.webhooks import models as webhooks
@@ -27,6 +28,7 @@ __all__ = [
     "organisations",
     "projects",
     "residencies",
+    "sandbox",
     "sandbox_clock",
     "stages",
     "webhooks",

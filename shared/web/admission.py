@@ -6,6 +6,8 @@ that reads slowly takes a place from others.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from shared.errors import Unavailable
 
@@ -92,3 +94,14 @@ class Place:
         if self._held:
             self._held = False
             self._admission.leave()
+
+
+PLACE = "feidi.place"
+"""Where a request's place stands in its ASGI scope."""
+
+
+def step_aside(scope: Mapping[str, Any]) -> None:
+    """Give the place of a request back before it is answered: it only waits from here on."""
+    place: Place | None = scope.get(PLACE)
+    if place is not None:
+        place.leave()

@@ -18,7 +18,7 @@ from shared.ids import new_id
 from shared.logging import get_logger
 from shared.messaging.failures import is_permanent
 from shared.telemetry import REQUEST_SECONDS
-from shared.web.admission import Admission, Place, TooBusy
+from shared.web.admission import PLACE, Admission, Place, TooBusy
 from shared.web.problems import error_from_status, problem_response
 
 CLIENT_CLOSED_REQUEST = 499
@@ -57,6 +57,7 @@ class RequestMiddleware:
         token = request_context.set(context)
         identifier = context.request_id.encode()
         place = Place(self._admission, wanted=scope["path"] not in _NOT_COUNTED)
+        scope[PLACE] = place
         status, started_answer = 500, False
 
         async def send_with_headers(message: Message) -> None:

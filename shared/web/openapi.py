@@ -218,7 +218,7 @@ def _complete(route: APIRoute, operation: dict[str, Any]) -> None:
     for status in sorted(statuses):
         responses.setdefault(str(status), _problem_response(status))
     for status, response in responses.items():
-        if int(status) >= 400 and "content" not in response:
+        if status.isdigit() and int(status) >= 400 and "content" not in response:
             responses[status] = _problem_response(int(status), response.get("description"))
 
 

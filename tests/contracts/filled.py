@@ -68,8 +68,11 @@ async def _fill_registry(world: World) -> Values:
             ("path.claim_id", "/v1/claims", claim),
             ("path.client_id", "/v1/clients", client),
             ("path.key_id", "/v1/api-keys", client),
+            ("path.receiver_id", "/v1/sandbox/receivers", {"name": "练习"}),
         )
     }
+    hits = f"/v1/sandbox/receivers/{made['path.receiver_id']}/hits"
+    await world.registry.anonymous().post(hits, content=b"{}")
     await world.registry.sequence()
     listed = {
         f"path.{name}": await _ids(world, path)
@@ -79,6 +82,7 @@ async def _fill_registry(world: World) -> Values:
             "landing_id": "/v1/landings",
             "evidence_id": f"/v1/projects/{project_id}/evidence",
             "record_id": "/v1/audit-records",
+            "hit_id": hits,
         }.items()
     }
     return {

@@ -18,6 +18,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from deploy.contracts import SERVICES
+from services.registry.sandbox import routes as sandbox
 from shared.ids import new_id
 from shared.messaging import feed
 from tests.contracts.background import Running, in_background
@@ -61,10 +62,15 @@ BEYOND_SCHEMA = {
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(feed, "MAX_WAIT_S", 0.02)  # A long poll is not what is tested here.
+    monkeypatch.setattr(sandbox, "hold_back", _at_once)  # Nor is a delay that a script asks for.
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
+
+
+async def _at_once(_delay_ms: int) -> None:
+    return None
 
 
 def configuration(service: str, values: Values) -> SchemathesisConfig:

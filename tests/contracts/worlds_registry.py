@@ -75,7 +75,10 @@ async def _records(parties: Parties) -> dict[str, str]:
         "operator_id": parties.operator_id,
     }
     client = {"name": "示例客户端", "scopes": ["registry:projects:read"]}
+    receiver_id = (await make(operator, "/v1/sandbox/receivers", {"name": "练习"}))["id"]
     return {
+        "receiver_id": receiver_id,
+        "hit_id": await _hit(parties, receiver_id),
         "project_id": project_id,
         "enclave_id": parties.enclave_id,
         "evidence_id": evidence_id,
@@ -87,6 +90,12 @@ async def _records(parties: Parties) -> dict[str, str]:
         "client_id": (await make(operator, "/v1/clients", client))["id"],
         "key_id": (await make(operator, "/v1/api-keys", client))["id"],
     }
+
+
+async def _hit(parties: Parties, receiver_id: str) -> str:
+    url = f"/v1/sandbox/receivers/{receiver_id}/hits"
+    await parties.registry.anonymous().post(url, content=b"{}")
+    return str((await parties.operator.get(url)).json()["items"][0]["id"])
 
 
 def _bodies(parties: Parties, ids: dict[str, str]) -> dict[str, Any]:

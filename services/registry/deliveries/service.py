@@ -121,7 +121,7 @@ async def reconcile(
     )
 
 
-async def original_body(session: ReadSession, organisation_id: str, delivery_id: str) -> bytes | None:
+async def original_body(session: ReadSession, delivery_id: str, organisation_id: str) -> bytes | None:
     """Return the bytes that were sent for a delivery of an organisation, or None."""
     row = await repository.find(session, delivery_id)
     if row is None:

@@ -4,7 +4,7 @@ A relayed event keeps its id, its bytes and its own feed's sequence. It is seen 
 is about as registry knows it; what registry does not know is seen by the network's administration only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from services.registry.base import messaging
 from services.registry.deliveries.fanout import FanOut
 from services.registry.deliveries.relayed import keep_relayed
+from services.registry.settings import RegistrySettings
 from shared.db.engine import Database, ReadSession, WriteSession
 from shared.http import ServiceClient
 from shared.messaging.consumer import FeedConsumer, lag
@@ -23,21 +24,39 @@ SOURCES = ("matching", "metrics")
 _PAGE = 200
 
 
-def consumer_of(source: str, database: Database, client: ServiceClient, fan_out: FanOut) -> FeedConsumer:
-    """Return what follows the feed of one service."""
-    return consumer_from(source, database, HttpFeedSource(client), fan_out)
+class Relays:
+    """What follows the feeds of the other services, in one application."""
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        database: Database,
+        token: Callable[[], Awaitable[str]],
+        fan_out: FanOut,
+    ) -> None:
+        urls = {"matching": settings.matching_url, "metrics": settings.metrics_url}
+        self._database = database
+        self._clients = {source: ServiceClient(urls[source], token=token) for source in SOURCES}
+        self.tasks = tuple(
+            consumer_from(source, database, HttpFeedSource(client), fan_out).run
+            for source, client in self._clients.items()
+        )
+
+    async def lag_events(self) -> dict[str, int | None]:
+        """Return by source how many events are known of and not relayed."""
+        async with self._database.read() as session:
+            return {source: (await _lag(session, source)) for source in SOURCES}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            await client.close()
 
 
 def consumer_from(source: str, database: Database, pages: FeedSource, fan_out: FanOut) -> FeedConsumer:
     """Return what follows a feed wherever its pages come from."""
     apply = partial(_apply, source, fan_out)
     return FeedConsumer(source, database, messaging, pages, apply, _reset, page_size=_PAGE)
-
-
-async def lag_events(database: Database) -> dict[str, int | None]:
-    """Return by source how many events are known of and not relayed."""
-    async with database.read() as session:
-        return {source: (await _lag(session, source)) for source in SOURCES}
 
 
 async def _lag(session: ReadSession, source: str) -> int | None:

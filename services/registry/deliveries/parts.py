@@ -1,0 +1,37 @@
+"""What delivers the webhooks of one application, put together once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.registry.deliveries.dispatcher import Dispatcher
+from services.registry.deliveries.fanout import FanOut
+from services.registry.deliveries.replays import replay_some
+from services.registry.egress.client import EgressClient
+from services.registry.egress.policy import policy_of
+from services.registry.settings import RegistrySettings
+from services.registry.webhooks.parts import WebhookParts
+from shared.db.engine import Database
+from shared.messaging.timer import periodic
+
+_REPLAYED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class DeliveryParts:
+    """The endpoints' secrets and egress, the fan-out of the sequencer, and the workers."""
+
+    webhooks: WebhookParts
+    client: EgressClient
+    fan_out: FanOut
+    dispatcher: Dispatcher
+    tasks: tuple[Callable[..., Any], ...]
+
+    @classmethod
+    def of(cls, settings: RegistrySettings, database: Database) -> "DeliveryParts":
+        """Build the parts; nothing is read or sent yet."""
+        webhooks = WebhookParts.of(settings.secret_key, policy_of(settings))
+        client = EgressClient(webhooks.egress)
+        dispatcher = Dispatcher(database, client, webhooks, lease_s=settings.webhook_lease_s)
+        replays = periodic(database, replay_some, batch=_REPLAYED_AT_ONCE, period_s=1.0)
+        return cls(webhooks, client, FanOut(), dispatcher, (dispatcher.run, replays))
