@@ -17,6 +17,8 @@ from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
+from services.registry.event_types.contract import describe_webhooks
+from services.registry.event_types.routes import router as event_types_router
 from services.registry.evidence.routes import evidence_router
 from services.registry.landings.routes import router as landings_router
 from services.registry.landings.service import follow_project, lands_at
@@ -86,10 +88,12 @@ def create_app(
                 access_router,
                 token_router,
                 audit_router,
+                event_types_router,
                 feed_router("registry:events:read"),
             ],
             tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
             on_start=[] if authenticator else [access.start],
+            contract=[describe_webhooks],
             on_stop=[access.usage.close, matching.close],
         )
     )
