@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs/partners.md"
+CHINESE_PAGE = PAGE.with_suffix(".zh-CN.md")
 
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
 @cache
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = PAGE) -> list[str]:
     """Return the blocks of one language in order."""
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     return [body for name, body in _BLOCK.findall(text) if name == language]
 
 
@@ -35,9 +36,9 @@ class Call:
     body: Any
 
 
-def calls() -> list[Call]:
-    """Return every request that curl makes on the page."""
-    return [_read(part) for block in blocks("sh") for part in _split(block)]
+def calls(page: Path = PAGE) -> list[Call]:
+    """Return every request that curl makes on a page."""
+    return [_read(part) for block in blocks("sh", page) for part in _split(block)]
 
 
 def _split(block: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from deploy.contracts import contract_of
 from services.registry.event_types.service import list_event_types
 from services.registry.signatures.standard_webhooks import TOLERANCE_S
-from tests.documents.partner_page import PAGE, Call, calls
+from tests.documents.partner_page import CHINESE_PAGE, PAGE, Call, calls
 
 AWAITED_PATHS = ("/v1/webhook-", "/v1/sandbox/receivers", "/v1/inbound")
 """What the page shows and registry does not serve yet."""
@@ -93,6 +93,12 @@ def test_the_types_on_the_page_are_in_the_catalogue() -> None:
     assert set(re.findall(r"event-types/([a-z_]+\.[a-z_]+)", text)) <= types
     assert set(re.findall(r'"([a-z_]+)\.\*"', text)) <= kinds
     assert f"{TOLERANCE_S} seconds" in text
+
+
+def test_the_chinese_page_shows_the_same_calls() -> None:
+    shown = calls(CHINESE_PAGE)
+    assert len(shown) >= 15
+    assert [call for call in shown if call not in CALLS] == []
 
 
 def test_every_body_is_read_whole() -> None:

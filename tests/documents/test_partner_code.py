@@ -82,7 +82,7 @@ def answers(command: list[str], directory: Path) -> dict[str, str]:
     """Give a program one case a line and return what it printed for each."""
     lines = "\n".join(case.line() for case in CASES) + "\n"
     run = subprocess.run(
-        command, input=lines, cwd=directory, capture_output=True, text=True, encoding="utf-8", timeout=120
+        command, input=lines, cwd=directory, capture_output=True, text=True, encoding="utf-8", timeout=600
     )
     assert run.returncode == 0, run.stderr
     return dict(zip([case.name for case in CASES], run.stdout.split(), strict=True))
