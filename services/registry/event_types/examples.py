@@ -6,6 +6,7 @@ that one example refers to the records of the others.
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ def example_of(kind: Announced) -> dict[str, Any]:
     record = _record(kind, told.get("object", {}))
     previous = told.get("previous", {})
     owner = f"{kind.subject.removesuffix('_profile')}_id"
+    subject_id = record.get("id") or record.get(owner) or identifier(kind.subject)
     subject = {
         "type": kind.subject,
-        "id": record.get("id") or record.get(owner) or identifier(kind.subject),
+        "id": subject_id,
         "version": record.get("version", 1),
-        "url": _url(kind.subject, record),
+        "url": _url(kind.subject, {"id": subject_id, **record}),
     }
     actor = {
         "type": "client",
@@ -59,7 +61,8 @@ def example_of(kind: Announced) -> dict[str, Any]:
 
 def identifier(stem: str) -> str:
     """Return the identifier that examples use for one kind of record."""
-    return derived_id(_said()["prefixes"].get(stem, stem.replace("_", "")[:3]), "example", stem)
+    kind = _said()["same"].get(stem, stem)
+    return derived_id(_said()["prefixes"].get(kind, kind.replace("_", "")[:3]), "example", kind)
 
 
 def _record(kind: Announced, told: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +123,8 @@ def _choice(name: str, choices: list[Schema], definitions: Schema) -> Any:
 
 
 def _url(subject: str, record: dict[str, Any]) -> str:
-    path: str = _said()["subjects"].get(subject, {}).get("url", f"/v1/{subject.replace('_', '-')}s/{{id}}")
+    plural = re.sub("([^aeiou])ys$", r"\1ies", f"{subject}s").replace("_", "-")
+    path: str = _said()["subjects"].get(subject, {}).get("url", f"/v1/{plural}/{{id}}")
     return path.format(**record)
 
 
