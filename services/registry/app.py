@@ -21,6 +21,8 @@ from services.registry.enclaves.dependants import Dependants
 from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
+from services.registry.event_types.contract import describe_webhooks
+from services.registry.event_types.routes import router as event_types_router
 from services.registry.evidence.routes import evidence_router
 from services.registry.landings.routes import router as landings_router
 from services.registry.landings.service import follow_project, lands_at
@@ -108,6 +110,7 @@ def create_app(
                 *([] if authenticator else [access.start]),
             ],
             on_stop=[access.usage.close, matching.close, deliveries.client.close, relays.close, time.close],
+            contract=[describe_webhooks],
             read_lag=relays.lag_events,
         )
     )
@@ -131,6 +134,7 @@ def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
         access_router,
         token_router,
         audit_router,
+        event_types_router,
         sandbox_clock_router,
         sandbox_router(Signers(partial(keys_at, sealer=deliveries.webhooks.sealer), original_body)),
         feed_router("registry:events:read"),

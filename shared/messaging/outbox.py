@@ -34,6 +34,14 @@ class EventType:
     title_en: str
     title_zh: str
     since: str = "1.0"
+    description_en: str = ""
+    description_zh: str = ""
+    subject: str = ""
+
+    @property
+    def subject_type(self) -> str:
+        """Return what ``subject.type`` says: ``subject``, or the name without its last word."""
+        return self.subject or self.name.rpartition(".")[0]
 
 
 class EventTooLarge(DomainError):

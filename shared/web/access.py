@@ -77,8 +77,7 @@ class ReadAccess(Access):
         headers = {"Cache-Control": "private, no-cache", **self.state.data_age()}
         if version is not None:
             headers["ETag"] = etag = f'"{version}"'
-            known = self.request.headers.get("if-none-match")
-            if known is not None and (known.strip() == "*" or etag in _etags(known)):
+            if is_known(self.request, etag):
                 return Response(status_code=304, headers=headers)
         return Response(to_json(record), 200, headers, JSON)
 
@@ -219,6 +218,12 @@ async def _authenticated(request: Request, state: ServiceState, scope: str) -> P
     principal = await state.authenticator.authenticate(bearer_of(request.headers.get("authorization")))
     require_scope(principal, scope)
     return principal
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether If-None-Match says that the caller has what this ETag stands for."""
+    known = request.headers.get("if-none-match")
+    return known is not None and (known.strip() == "*" or etag in _etags(known))
 
 
 def _etags(header: str) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -47,7 +48,10 @@ Task = Callable[[asyncio.Event], Awaitable[None]]
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """What one service brings: its folder, routers in the order of their heat, tasks, and hooks."""
+    """What one service brings: its folder, routers in the order of their heat, tasks, and hooks.
+
+    ``contract`` writes into the OpenAPI document what does not follow from the routes.
+    """
 
     title: str
     summary: str
@@ -59,6 +63,7 @@ class ServiceParts:
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
     read_lag: LagReader | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
+    contract: Sequence[Callable[[dict[str, Any]], None]] = ()
 
 
 def open_database(settings: ServiceSettings) -> Database:
@@ -118,7 +123,7 @@ def create_service(parts: ServiceParts) -> FastAPI:
         root_path=state.settings.root_path,
         admission=Admission(state.settings.max_concurrency),
     )
-    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: build_openapi(app, parts.contract)  # type: ignore[method-assign]
     _require_policies(app)
     return app
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 from starlette.responses import StreamingResponse
 
 from shared.errors import DomainError
@@ -13,13 +14,15 @@ from shared.messaging.feed import FeedPage
 from shared.web.access import ReadAccess, Reads
 from shared.web.strictness import StrictRoute
 
+_INSTANT: JsonDict = {"format": "date-time"}
+
 
 class Subject(BaseModel):
     """The record an event tells of, at the version the event left it at."""
 
     type: str
     id: str
-    version: int
+    version: int = Field(description="The record's ETag after the change.")
     url: str
 
 
@@ -44,13 +47,13 @@ class Event(BaseModel):
 
     id: str
     type: str
-    timestamp: str
-    sequence: int
+    timestamp: str = Field(description="When the change was recorded.", json_schema_extra=_INSTANT)
+    sequence: int = Field(description="Its place in the log of the service.")
     subject: Subject
     actor: EventActor
     request_id: str | None
     traceparent: str | None
-    effective_at: str
+    effective_at: str = Field(description="When it happened.", json_schema_extra=_INSTANT)
     data: EventData
 
 

@@ -1,6 +1,6 @@
 """The contract: FastAPI's document with what the policies, headers and problems of this house add."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -149,8 +149,11 @@ def api_routes(app: FastAPI) -> list[APIRoute]:
     return [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
 
 
-def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the complete contract of a service and keep it on the application."""
+def build_openapi(app: FastAPI, additions: Sequence[Callable[[dict[str, Any]], None]] = ()) -> dict[str, Any]:
+    """Return the complete contract of a service and keep it on the application.
+
+    ``additions`` write into the document what does not follow from the routes.
+    """
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(
@@ -179,6 +182,8 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     complete_inputs(document)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for add in additions:
+        add(document)
     app.openapi_schema = document
     return document
 

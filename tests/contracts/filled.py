@@ -92,6 +92,7 @@ async def _fill_registry(world: World) -> Values:
         "path.enclave_id": [world.enclave_id],
         "path.organisation_id": [world.home_unit_id, world.operator_id],
         "path.code": ["331100", "310112", "3581"],
+        "path.event_type": ["project.created", "home_unit_profile.updated"],
         "path.field_id": ["biotechnology"],
         "path.cluster_id": ["yangtze_river_delta"],
         "body.project_id": [project_id, early["id"]],

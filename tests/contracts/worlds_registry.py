@@ -27,6 +27,7 @@ async def build(service: ServiceUnderTest) -> World:
             "record_id": event["id"],
             "organisation_id": parties.operator_id,
             "code": "331100",
+            "event_type": "project.created",
             "field_id": "biotechnology",
             "cluster_id": "yangtze_river_delta",
         },

@@ -156,5 +156,10 @@ class ProfileVersionRead(Output):
 PROFILE_VERSION_LIST = ListSpec(sorts=("version",), default_sort="-version")
 
 PROFILE_UPDATED = EventType(
-    "home_unit_profile.updated", ProfileRead, "A home unit changed its profile", "飞出地更新画像"
+    "home_unit_profile.updated",
+    ProfileRead,
+    "A home unit changed its profile",
+    "飞出地更新画像",
+    description_en="What a home unit takes, offers or weighs changed; others do not get this event.",
+    description_zh="飞出地所收、所供或所重发生变更；其他方收不到此事件。",
 )

@@ -221,7 +221,35 @@ CLIENT_LIST = ListSpec(
 )
 API_KEY_LIST = ListSpec(filters={"organisation_id": Filter(), "client_id": Filter()}, sorts=("created_at",))
 
-CLIENT_CREATED = EventType("client.created", ClientRead, "A client was created", "客户端已创建")
-CLIENT_UPDATED = EventType("client.updated", ClientRead, "A client changed", "客户端信息变更")
-API_KEY_CREATED = EventType("api_key.created", ApiKeyRead, "An API key was created", "API 密钥已创建")
-API_KEY_REVOKED = EventType("api_key.revoked", ApiKeyRead, "An API key was revoked", "API 密钥已吊销")
+CLIENT_CREATED = EventType(
+    "client.created",
+    ClientRead,
+    "A client was created",
+    "客户端已创建",
+    description_en="An organisation has a new machine caller. The secret is not in the event.",
+    description_zh="机构新增一个机器调用方；事件不含密钥。",
+)
+CLIENT_UPDATED = EventType(
+    "client.updated",
+    ClientRead,
+    "A client changed",
+    "客户端信息变更",
+    description_en="The scopes, name or status of a machine caller changed, or its secret was rotated.",
+    description_zh="机器调用方的权限范围、名称或状态变更，或密钥已轮换。",
+)
+API_KEY_CREATED = EventType(
+    "api_key.created",
+    ApiKeyRead,
+    "An API key was created",
+    "API 密钥已创建",
+    description_en="An organisation has a new API key. Only its first characters are in the event.",
+    description_zh="机构新增一个 API 密钥；事件只含其前几位字符。",
+)
+API_KEY_REVOKED = EventType(
+    "api_key.revoked",
+    ApiKeyRead,
+    "An API key was revoked",
+    "API 密钥已吊销",
+    description_en="An API key no longer works.",
+    description_zh="API 密钥已失效。",
+)

@@ -163,5 +163,19 @@ AGREEMENT_LIST = ListSpec(
     sorts=("created_at",),
 )
 
-AGREEMENT_CREATED = EventType("agreement.created", AgreementRead, "An agreement was recorded", "协议登记")
-AGREEMENT_UPDATED = EventType("agreement.updated", AgreementRead, "An agreement changed", "协议变更")
+AGREEMENT_CREATED = EventType(
+    "agreement.created",
+    AgreementRead,
+    "An agreement was recorded",
+    "协议登记",
+    description_en="An agreement was recorded. It reaches only those who sign it.",
+    description_zh="登记了一份协议；仅签署方可收到。",
+)
+AGREEMENT_UPDATED = EventType(
+    "agreement.updated",
+    AgreementRead,
+    "An agreement changed",
+    "协议变更",
+    description_en="An agreement that was not signed yet changed, or was signed.",
+    description_zh="未签署的协议变更，或协议已签署。",
+)

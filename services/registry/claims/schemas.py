@@ -129,5 +129,19 @@ CLAIM_LIST = ListSpec(
     sorts=("created_at",),
 )
 
-CLAIM_CREATED = EventType("claim.created", ClaimRead, "A figure was stated", "数据声明登记")
-CLAIM_WITHDRAWN = EventType("claim.withdrawn", ClaimRead, "A stated figure was withdrawn", "数据声明撤回")
+CLAIM_CREATED = EventType(
+    "claim.created",
+    ClaimRead,
+    "A figure was stated",
+    "数据声明登记",
+    description_en="Somebody stated a figure with its source.",
+    description_zh="有一项数据声明及其来源被登记。",
+)
+CLAIM_WITHDRAWN = EventType(
+    "claim.withdrawn",
+    ClaimRead,
+    "A stated figure was withdrawn",
+    "数据声明撤回",
+    description_en="A stated figure was withdrawn; figures are never corrected in place.",
+    description_zh="一项数据声明已撤回；声明不作就地更正。",
+)

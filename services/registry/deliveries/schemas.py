@@ -151,5 +151,11 @@ REPLAY_LIST = ListSpec(
 )
 
 DELIVERY_EXHAUSTED = EventType(
-    "webhook.delivery_exhausted", DeliveryRead, "A delivery failed for the last time", "一次推送最终失败"
+    "webhook.delivery_exhausted",
+    DeliveryRead,
+    "A delivery failed for the last time",
+    "一次推送最终失败",
+    description_en="All attempts of a delivery failed. It can be sent again from the log or by a replay.",
+    description_zh="一次推送的全部尝试均失败；可从日志重试或重放。",
+    subject="webhook_delivery",
 )

@@ -239,7 +239,35 @@ NETWORK_LIST = ListSpec(
     sorts=("created_at", "name"),
 )
 
-ENCLAVE_CREATED = EventType("enclave.created", EnclaveRead, "An enclave was recorded", "科创飞地登记")
-ENCLAVE_UPDATED = EventType("enclave.updated", EnclaveRead, "An enclave changed", "科创飞地信息变更")
-NETWORK_CREATED = EventType("network.created", NetworkRead, "A 1+N network was formed", "飞地网络组建")
-NETWORK_UPDATED = EventType("network.updated", NetworkRead, "A 1+N network changed", "飞地网络变更")
+ENCLAVE_CREATED = EventType(
+    "enclave.created",
+    EnclaveRead,
+    "An enclave was recorded",
+    "科创飞地登记",
+    description_en="A carrier of a home unit in a host city was recorded; `party_ids` are those who see it.",
+    description_zh="登记了飞出地在飞入地设立的载体；`party_ids` 为可见的当事方。",
+)
+ENCLAVE_UPDATED = EventType(
+    "enclave.updated",
+    EnclaveRead,
+    "An enclave changed",
+    "科创飞地信息变更",
+    description_en="An enclave's parties, facilities, capacity, network or dates changed.",
+    description_zh="科创飞地的当事方、设施、容量、所属网络或日期变更。",
+)
+NETWORK_CREATED = EventType(
+    "network.created",
+    NetworkRead,
+    "A 1+N network was formed",
+    "飞地网络组建",
+    description_en="A centre enclave and its cloud enclaves form a network.",
+    description_zh="一个中心飞地与若干云飞地组成网络。",
+)
+NETWORK_UPDATED = EventType(
+    "network.updated",
+    NetworkRead,
+    "A 1+N network changed",
+    "飞地网络变更",
+    description_en="A network's name, operator or members changed.",
+    description_zh="网络的名称、运营方或成员变更。",
+)

@@ -83,5 +83,19 @@ EVIDENCE_LIST = ListSpec(
     sorts=("created_at",),
 )
 
-EVIDENCE_CREATED = EventType("evidence.created", EvidenceRead, "Evidence was filed", "证明材料提交")
-EVIDENCE_VERIFIED = EventType("evidence.verified", EvidenceRead, "Evidence was verified", "证明材料核验")
+EVIDENCE_CREATED = EventType(
+    "evidence.created",
+    EvidenceRead,
+    "Evidence was filed",
+    "证明材料提交",
+    description_en="A document that proves something was filed for a project.",
+    description_zh="为项目提交了一份证明材料。",
+)
+EVIDENCE_VERIFIED = EventType(
+    "evidence.verified",
+    EvidenceRead,
+    "Evidence was verified",
+    "证明材料核验",
+    description_en="A home unit has verified a piece of evidence, so that steps may rely on it.",
+    description_zh="飞出地已核验证明材料，后续步骤可据此进行。",
+)

@@ -149,10 +149,27 @@ LANDING_LIST = ListSpec(
     sorts=("created_at",),
 )
 
-LANDING_CREATED = EventType("landing.created", LandingRead, "A landing was intended", "形成落地意向")
+LANDING_CREATED = EventType(
+    "landing.created",
+    LandingRead,
+    "A landing was intended",
+    "形成落地意向",
+    description_en="A project intends to land at a home unit.",
+    description_zh="项目拟在飞出地落地。",
+)
 LANDING_UPDATED = EventType(
-    "landing.updated", LandingRead, "A landing's project has another enclave", "落地所属飞地变更"
+    "landing.updated",
+    LandingRead,
+    "A landing's project has another enclave",
+    "落地所属飞地变更",
+    description_en="A landing follows its project to another enclave; its state is as before.",
+    description_zh="落地随项目改属另一飞地，状态不变。",
 )
 LANDING_STATE_CHANGED = EventType(
-    "landing.state_changed", LandingRead, "A landing changed its state", "落地状态变更"
+    "landing.state_changed",
+    LandingRead,
+    "A landing changed its state",
+    "落地状态变更",
+    description_en="A landing was signed, registered, started, producing or honoured, or it failed.",
+    description_zh="落地状态变更：签约、注册、开工、投产、兑现，或违约、失效等。",
 )

@@ -111,8 +111,18 @@ ORGANISATION_LIST = ListSpec(
 )
 
 ORGANISATION_CREATED = EventType(
-    "organisation.created", OrganisationRead, "An organisation joined", "组织加入"
+    "organisation.created",
+    OrganisationRead,
+    "An organisation joined",
+    "组织加入",
+    description_en="A home unit, an operator, a host park or another party joined the directory.",
+    description_zh="网络名录新增一家参与方，如飞出地、运营方或承载园区。",
 )
 ORGANISATION_UPDATED = EventType(
-    "organisation.updated", OrganisationRead, "An organisation changed", "组织信息变更"
+    "organisation.updated",
+    OrganisationRead,
+    "An organisation changed",
+    "组织信息变更",
+    description_en="A party's name, place or class changed.",
+    description_zh="参与方的名称、所在地或类别发生变更。",
 )

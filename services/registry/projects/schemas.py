@@ -213,14 +213,43 @@ PROJECT_LIST = ListSpec(
     sorts=("created_at", "updated_at"),
 )
 
-PROJECT_CREATED = EventType("project.created", ProjectRead, "A project was found", "发现项目")
-PROJECT_UPDATED = EventType("project.updated", ProjectRead, "A project changed", "项目信息变更")
+PROJECT_CREATED = EventType(
+    "project.created",
+    ProjectRead,
+    "A project was found",
+    "发现项目",
+    description_en="A lead was recorded; from now on it keeps this id until production.",
+    description_zh="登记了一条项目线索；自此至投产沿用同一编号。",
+)
+PROJECT_UPDATED = EventType(
+    "project.updated",
+    ProjectRead,
+    "A project changed",
+    "项目信息变更",
+    description_en="Fields or parties of a project changed; for its stage see `project.stage_changed`.",
+    description_zh="项目字段或当事方变更；阶段变更见 `project.stage_changed`。",
+)
 PROJECT_PROPOSED = EventType(
-    "project.proposed", ProjectRead, "A project was proposed to home units", "项目推荐给飞出地"
+    "project.proposed",
+    ProjectRead,
+    "A project was proposed to home units",
+    "项目推荐给飞出地",
+    description_en="A project was proposed to home units, which see it from now on.",
+    description_zh="项目已推荐给飞出地，对方自此可见该项目。",
 )
 PROJECT_STAGE_CHANGED = EventType(
-    "project.stage_changed", ProjectRead, "A project changed its stage", "项目阶段变更"
+    "project.stage_changed",
+    ProjectRead,
+    "A project changed its stage",
+    "项目阶段变更",
+    description_en="A project took a step forwards, back or out; `previous.stage` is where it was.",
+    description_zh="项目阶段前进、退回或退出；`previous.stage` 为原阶段。",
 )
 FUNCTION_PLACE_CHANGED = EventType(
-    "function_place.changed", FunctionPlaceRead, "A function of a project has a place", "项目职能所在地变更"
+    "function_place.changed",
+    FunctionPlaceRead,
+    "A function of a project has a place",
+    "项目职能所在地变更",
+    description_en="A function of a project has a place from a day on, or its period there ended.",
+    description_zh="项目的一项职能（如研发、生产）自某日起位于某地，或该期间已结束。",
 )

@@ -109,8 +109,27 @@ RESIDENCY_LIST = ListSpec(
     sorts=("created_at", "ends_on"),
 )
 
-RESIDENCY_CREATED = EventType("residency.created", ResidencyRead, "A project applied for space", "入驻申请")
-RESIDENCY_UPDATED = EventType("residency.updated", ResidencyRead, "A residency changed", "入驻信息变更")
+RESIDENCY_CREATED = EventType(
+    "residency.created",
+    ResidencyRead,
+    "A project applied for space",
+    "入驻申请",
+    description_en="A project applied for space in an enclave.",
+    description_zh="项目申请入驻科创飞地。",
+)
+RESIDENCY_UPDATED = EventType(
+    "residency.updated",
+    ResidencyRead,
+    "A residency changed",
+    "入驻信息变更",
+    description_en="The space or the period of a stay changed.",
+    description_zh="入驻的面积、工位或期限变更。",
+)
 RESIDENCY_STATE_CHANGED = EventType(
-    "residency.state_changed", ResidencyRead, "A residency changed its state", "入驻状态变更"
+    "residency.state_changed",
+    ResidencyRead,
+    "A residency changed its state",
+    "入驻状态变更",
+    description_en="A stay was approved, begun, given notice or ended.",
+    description_zh="入驻获批、开始、到期预警或结束。",
 )

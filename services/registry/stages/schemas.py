@@ -159,6 +159,27 @@ class Timeline(Output):
     items: list[TimelineEntry]
 
 
-APPROVAL_CREATED = EventType("approval.created", ApprovalRead, "An admission was approved", "准入获批准")
-APPROVAL_VOIDED = EventType("approval.voided", ApprovalRead, "An approval became void", "批准失效")
-REVIEW_CREATED = EventType("review.created", ReviewRead, "A review was held", "评审完成")
+APPROVAL_CREATED = EventType(
+    "approval.created",
+    ApprovalRead,
+    "An admission was approved",
+    "准入获批准",
+    description_en="One of the two keys of an admission was turned.",
+    description_zh="准入所需的两方同意之一已作出。",
+)
+APPROVAL_VOIDED = EventType(
+    "approval.voided",
+    ApprovalRead,
+    "An approval became void",
+    "批准失效",
+    description_en="An approval no longer counts, because what was approved has been taken back or changed.",
+    description_zh="获批的内容被撤回或变更，该同意不再有效。",
+)
+REVIEW_CREATED = EventType(
+    "review.created",
+    ReviewRead,
+    "A review was held",
+    "评审完成",
+    description_en="A gate review was held and recorded; the latest of a gate counts.",
+    description_zh="一次关口评审已登记；同一关口以最近一次为准。",
+)

@@ -213,24 +213,59 @@ ENDPOINT_LIST = ListSpec(
 )
 
 ENDPOINT_CREATED = EventType(
-    "webhook_endpoint.created", EndpointRead, "A webhook endpoint was added", "新增推送端点"
+    "webhook_endpoint.created",
+    EndpointRead,
+    "A webhook endpoint was added",
+    "新增推送端点",
+    description_en="An organisation added an address that events are sent to; its secret is not in the event.",
+    description_zh="机构新增一个接收事件的地址；事件不含密钥。",
 )
 ENDPOINT_UPDATED = EventType(
-    "webhook_endpoint.updated", EndpointRead, "A webhook endpoint was changed", "推送端点变更"
+    "webhook_endpoint.updated",
+    EndpointRead,
+    "A webhook endpoint was changed",
+    "推送端点变更",
+    description_en="An endpoint's address, filter, order or limits changed, or its secret was rotated.",
+    description_zh="端点的地址、过滤条件、顺序或限额变更，或密钥已轮换。",
 )
 ENDPOINT_VERIFIED = EventType(
     "webhook_endpoint.verified",
     EndpointRead,
     "A webhook endpoint answered the handshake",
     "推送端点通过握手验证",
+    description_en="An endpoint answered the handshake; what was held for it is sent now.",
+    description_zh="端点已应答握手，暂缓的推送开始发送。",
 )
 ENDPOINT_DISABLED = EventType(
-    "webhook_endpoint.disabled", EndpointRead, "A webhook endpoint was disabled", "推送端点停用"
+    "webhook_endpoint.disabled",
+    EndpointRead,
+    "A webhook endpoint was disabled",
+    "推送端点停用",
+    description_en="An endpoint gets nothing any more; `disabled_reason` says why, and deliveries are held.",
+    description_zh="端点不再接收推送，原因见 `disabled_reason`；推送暂缓。",
 )
 ENDPOINT_ENABLED = EventType(
-    "webhook_endpoint.enabled", EndpointRead, "A webhook endpoint was enabled again", "推送端点恢复启用"
+    "webhook_endpoint.enabled",
+    EndpointRead,
+    "A webhook endpoint was enabled again",
+    "推送端点恢复启用",
+    description_en="An endpoint gets events again.",
+    description_zh="端点恢复接收事件。",
 )
 ENDPOINT_DELETED = EventType(
-    "webhook_endpoint.deleted", EndpointRead, "A webhook endpoint was deleted", "推送端点删除"
+    "webhook_endpoint.deleted",
+    EndpointRead,
+    "A webhook endpoint was deleted",
+    "推送端点删除",
+    description_en="An endpoint was deleted; what was pending for it is cancelled.",
+    description_zh="端点已删除，其待发推送已取消。",
 )
-WEBHOOK_TEST = EventType("webhook.test", WebhookTest, "A test of one webhook endpoint", "推送端点测试")
+WEBHOOK_TEST = EventType(
+    "webhook.test",
+    WebhookTest,
+    "A test of one webhook endpoint",
+    "推送端点测试",
+    description_en="Somebody asked for a test of an endpoint. It reaches this endpoint alone.",
+    description_zh="应要求测试一个端点；仅该端点可收到。",
+    subject="webhook_endpoint",
+)
