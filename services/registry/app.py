@@ -40,6 +40,7 @@ from shared.messaging.feed import Feed
 from shared.messaging.sequencer import Sequencer
 from shared.messaging.timer import periodic
 from shared.web.auth import Authenticator
+from shared.web.consumer_routes import consumer_router
 from shared.web.factory import ServiceParts, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -92,6 +93,7 @@ def create_app(
                 audit_router,
                 sandbox_clock_router,
                 feed_router("registry:events:read"),
+                consumer_router("registry"),
             ],
             tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
             on_start=[time.start] if authenticator else [time.start, access.start],

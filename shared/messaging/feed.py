@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Select, Table, bindparam, not_, or_, select, true
 
 from shared.clock import now
-from shared.db.engine import Database, ReadSession, Row
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.visibility import Viewer, visible
 from shared.messaging.cursor import LATEST, Cursor, cursor_expired, parse_after
 from shared.messaging.outbox import with_sequence
@@ -101,6 +101,11 @@ class Feed:
         self._sequenced = database.signal(SEQUENCED)
         self._head_watch = _HeadWatch(database, tables)
         self._closing = False
+
+    @property
+    def tables(self) -> MessagingTables:
+        """The tables this feed reads."""
+        return self._tables
 
     def close(self) -> None:
         """Let nobody wait any longer: who waits gets an empty page now, and streams end after it."""
@@ -230,6 +235,21 @@ class _HeadWatch:
                     self._last = await session.scalar(self._head) or 0
                 self._looked_at = loop.time()
         return self._last
+
+
+async def locate(tx: WriteSession, tables: MessagingTables, after: str) -> Cursor:
+    """Return the cursor that ``after`` stands for now; one that cannot be read from has expired."""
+    await ensure_feed_state(tx, tables, now())
+    start = parse_after(after)
+    state = await tx.row(select(tables.feed_state))
+    assert state is not None
+    if isinstance(start, Cursor):
+        if start.epoch != state["epoch"] or start.position > state["head"]:
+            raise cursor_expired(state["epoch"])
+        return start
+    if isinstance(start, datetime):
+        return Cursor(state["epoch"], await position_before(tx, tables, start))
+    return Cursor(state["epoch"], state["head"] if start == LATEST else 0)
 
 
 async def position_before(session: ReadSession, tables: MessagingTables, instant: datetime) -> int:
