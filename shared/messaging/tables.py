@@ -17,6 +17,9 @@ from sqlalchemy import (
 
 from shared.db.types import JsonDocument, RowId, UtcDateTime
 
+GENESIS = "0" * 64
+"""What the hash chain starts from."""
+
 
 @dataclass(frozen=True)
 class MessagingTables:
@@ -73,7 +76,10 @@ def _events(metadata: MetaData) -> Table:
 
 
 def _feed_state(metadata: MetaData) -> Table:
-    """One row: the epoch, which changes on a restore, the head position and the head of the hash chain."""
+    """One row: the epoch, which changes on a restore, the head position and the head of the hash chain.
+
+    ``earliest`` is the last position that was forgotten, 0 when none was, and ``earliest_chain`` its link.
+    """
     return Table(
         "feed_state",
         metadata,
@@ -82,6 +88,8 @@ def _feed_state(metadata: MetaData) -> Table:
         Column("head", BigInteger, nullable=False),
         Column("chain", String(64), nullable=False),
         Column("sequenced_at", UtcDateTime, nullable=False),
+        Column("earliest", BigInteger, nullable=False, server_default="0"),
+        Column("earliest_chain", String(64), nullable=False, server_default=GENESIS),
     )
 
 
