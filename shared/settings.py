@@ -48,6 +48,8 @@ class ServiceSettings(BaseSettings):
     """Who issues the tokens that are accepted: the registry's public URL."""
     audience: str = "feidi"
     """Whom the tokens that are accepted are for."""
+    event_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    """After how many days events are forgotten, also by the audit and by who reads anew; never without it."""
     max_concurrency: int = Field(default=64, ge=1)
     """Requests worked on at once; twice as many wait for up to a second, and more are told 503."""
     max_body_bytes: int = 1_048_576

@@ -23,6 +23,7 @@ from shared.messaging.feed import Feed
 from shared.messaging.received import FeedSource
 from shared.messaging.sequencer import Sequencer
 from shared.web.auth import Authenticator
+from shared.web.consumer_routes import consumer_router
 from shared.web.factory import ServiceParts, Task, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -72,6 +73,7 @@ def create_app(
                 recommendations_router,
                 profiles_router,
                 feed_router("matching:events:read"),
+                consumer_router("matching"),
             ],
             tasks=tasks,
             on_start=[revocations.load, engine.refresh],

@@ -18,6 +18,7 @@ from shared.messaging.feed import Feed
 from shared.messaging.received import FeedSource
 from shared.messaging.sequencer import Sequencer
 from shared.web.auth import Authenticator
+from shared.web.consumer_routes import consumer_router
 from shared.web.factory import ServiceParts, Task, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -64,7 +65,7 @@ def create_app(
             summary="Projects incubated, reserve projects, landing rate: for any slice, as of any time.",
             directory=Path(__file__).parent,
             state=state,
-            routers=[kpis_router, feed_router("metrics:events:read")],
+            routers=[kpis_router, feed_router("metrics:events:read"), consumer_router("metrics")],
             tasks=tasks,
             on_stop=[registry.close],
             read_lag=read_lag,

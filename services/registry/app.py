@@ -53,6 +53,7 @@ from shared.messaging.feed import Feed
 from shared.messaging.sequencer import Sequencer
 from shared.messaging.timer import periodic
 from shared.web.auth import Authenticator
+from shared.web.consumer_routes import consumer_router
 from shared.web.factory import ServiceParts, create_service, open_database
 from shared.web.feed_routes import feed_router
 from shared.web.state import ServiceState
@@ -138,4 +139,5 @@ def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
         sandbox_clock_router,
         sandbox_router(Signers(partial(keys_at, sealer=deliveries.webhooks.sealer), original_body)),
         feed_router("registry:events:read"),
+        consumer_router("registry"),
     ]

@@ -63,10 +63,19 @@ def invalid_cursor() -> InvalidCursor:
     )
 
 
-def cursor_expired(epoch: str) -> CursorExpired:
+def cursor_forgotten(epoch: str, earliest: int) -> CursorExpired:
+    """Return the refusal of a cursor from past the retention, with the cursor of what is still there."""
+    return CursorExpired(
+        "Events after this cursor are kept no longer: `earliest` starts with the oldest that are.",
+        "该游标之后的部分事件已超过保留期限，`earliest` 为现存最早位置。",
+        earliest=str(Cursor(epoch, earliest)),
+    )
+
+
+def cursor_expired(epoch: str, earliest: int) -> CursorExpired:
     """Return the refusal of a cursor from before a restore, with the cursor to start again from."""
     return CursorExpired(
         "The feed was restored after this cursor was given out: read again from `earliest`.",
         "该游标签发后事件流已恢复重建，请从 `earliest` 重新读取。",
-        earliest=str(Cursor(epoch, 0)),
+        earliest=str(Cursor(epoch, earliest)),
     )

@@ -11,9 +11,9 @@ from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Select, Table, bindparam, not_, or_, select, true
 
 from shared.clock import now
-from shared.db.engine import Database, ReadSession, Row
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.visibility import Viewer, visible
-from shared.messaging.cursor import LATEST, Cursor, cursor_expired, parse_after
+from shared.messaging.cursor import LATEST, Cursor, cursor_expired, cursor_forgotten, parse_after
 from shared.messaging.outbox import with_sequence
 from shared.messaging.sequencer import SEQUENCED, ensure_feed_state
 from shared.messaging.tables import MessagingTables
@@ -102,6 +102,11 @@ class Feed:
         self._head_watch = _HeadWatch(database, tables)
         self._closing = False
 
+    @property
+    def tables(self) -> MessagingTables:
+        """The tables this feed reads."""
+        return self._tables
+
     def close(self) -> None:
         """Let nobody wait any longer: who waits gets an empty page now, and streams end after it."""
         self._closing = True
@@ -157,10 +162,7 @@ class Feed:
     async def _start(self, query: _Query, after: str | None) -> FeedPage:
         start = parse_after(after)
         if isinstance(start, Cursor):
-            page = await self._read(query, start.epoch, start.position)
-            if start.position > page.head:
-                raise cursor_expired(page.epoch)
-            return page
+            return await self._read(query, start.epoch, start.position)
         if isinstance(start, datetime):
             async with self._database.read() as session:
                 return await self._read(query, None, await position_before(session, self._tables, start))
@@ -169,7 +171,10 @@ class Feed:
         return await self._read(query, None, 0)
 
     async def _read(self, query: _Query, epoch: str | None, position: int | None) -> FeedPage:
-        """Read one page after ``position`` (None: the head); a cursor's ``epoch`` must be the current one."""
+        """Read one page after ``position`` (None: the head).
+
+        With the ``epoch`` of a cursor it must be a position of now; without, it may be before the earliest.
+        """
         statement, params = self._statement(query, position)
         async with self._database.read() as session:
             rows = await session.rows(statement, params)
@@ -177,10 +182,12 @@ class Feed:
             async with self._database.write() as tx:
                 await ensure_feed_state(tx, self._tables, now())
             return await self._read(query, epoch, position)
-        current, head = rows[0]["epoch"], rows[0]["head"]
-        if epoch is not None and epoch != current:
-            raise cursor_expired(current)
+        current, head, earliest = rows[0]["epoch"], rows[0]["head"], rows[0]["earliest"]
         start = head if position is None else position
+        if epoch is not None:
+            _require_readable(Cursor(epoch, start), rows[0])
+        elif start < earliest:
+            return await self._read(query, None, earliest)
         if rows[0]["sequence"] is None:
             return FeedPage([], [], current, _scanned(query, start, head), head)
         return _filled(query, rows, start)
@@ -232,6 +239,29 @@ class _HeadWatch:
         return self._last
 
 
+async def locate(tx: WriteSession, tables: MessagingTables, after: str) -> Cursor:
+    """Return the cursor that ``after`` stands for now; one that cannot be read from has expired."""
+    await ensure_feed_state(tx, tables, now())
+    start = parse_after(after)
+    state = await tx.row(select(tables.feed_state))
+    assert state is not None
+    if isinstance(start, Cursor):
+        _require_readable(start, state)
+        return start
+    if isinstance(start, datetime):
+        return Cursor(state["epoch"], await position_before(tx, tables, start))
+    return Cursor(state["epoch"], state["head"] if start == LATEST else state["earliest"])
+
+
+def _require_readable(cursor: Cursor, state: Row) -> None:
+    """Refuse a cursor of another epoch, or of a position after which something was forgotten."""
+    epoch, earliest = state["epoch"], state["earliest"]
+    if cursor.epoch != epoch or cursor.position > state["head"]:
+        raise cursor_expired(epoch, earliest)
+    if cursor.position < earliest:
+        raise cursor_forgotten(epoch, earliest)
+
+
 async def position_before(session: ReadSession, tables: MessagingTables, instant: datetime) -> int:
     """Return the position after which every event recorded at or after ``instant`` follows.
 
@@ -239,10 +269,13 @@ async def position_before(session: ReadSession, tables: MessagingTables, instant
     """
     events = tables.events
     stamp = select(events.c.sequenced_at).where(events.c.sequence == bindparam("middle"))
-    low, high = 0, await session.scalar(select(tables.feed_state.c.head)) or 0
+    state = await session.row(select(tables.feed_state))
+    low, high = (state["earliest"], state["head"]) if state else (0, 0)
     while low < high:
         middle = (low + high + 1) // 2
-        if await session.scalar(stamp, {"middle": middle}) < instant:
+        recorded = await session.scalar(stamp, {"middle": middle})
+        # What is not there was forgotten meanwhile, and so was everything before it.
+        if recorded is None or recorded < instant:
             low = middle
         else:
             high = middle - 1
@@ -264,7 +297,7 @@ def _page_statement(events: Table, state: Table, *criteria: ColumnElement[bool])
         .subquery()
     )
     return (
-        select(state.c.epoch, state.c.head, page.c.sequence, page.c.payload)
+        select(state.c.epoch, state.c.head, state.c.earliest, page.c.sequence, page.c.payload)
         .select_from(state.outerjoin(page, true()))
         .order_by(page.c.sequence)
     )

@@ -31,14 +31,11 @@ from shared.ids import new_id
 from shared.logging import get_logger
 from shared.messaging.outbox import PUBLISHED
 from shared.messaging.pause import backoff_s, pause
-from shared.messaging.tables import MessagingTables
+from shared.messaging.tables import GENESIS, MessagingTables
 from shared.telemetry import FEED_HEAD
 
 SEQUENCED = "events.sequenced"
 """The store's signal that the head of the feed moved."""
-
-GENESIS = "0" * 64
-"""What the hash chain starts from."""
 
 FanOut = Callable[[WriteSession, Sequence[Row]], Awaitable[None]]
 """What happens to events in the transaction that numbers them; rows of ``_NUMBERED`` and ``sequence``."""

@@ -2,25 +2,47 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
-from shared.db.types import RowId, UtcDateTime
+from shared.db.types import JsonDocument, RowId, UtcDateTime
+
+GENESIS = "0" * 64
+"""What the hash chain starts from."""
 
 
 @dataclass(frozen=True)
 class MessagingTables:
-    """The tables that outbox, sequencer, feed and consumers work on."""
+    """The tables that outbox, sequencer, feed and consumers work on.
+
+    ``consumers`` is what this service reads of other feeds, ``event_consumers`` what others read of this one.
+    """
 
     events: Table
     feed_state: Table
     consumers: Table
     dead_letters: Table
+    event_consumers: Table
 
 
 def messaging_tables(metadata: MetaData) -> MessagingTables:
     """Declare the tables on ``metadata`` and return them."""
     return MessagingTables(
-        _events(metadata), _feed_state(metadata), _consumers(metadata), _dead_letters(metadata)
+        _events(metadata),
+        _feed_state(metadata),
+        _consumers(metadata),
+        _dead_letters(metadata),
+        _event_consumers(metadata),
     )
 
 
@@ -54,7 +76,10 @@ def _events(metadata: MetaData) -> Table:
 
 
 def _feed_state(metadata: MetaData) -> Table:
-    """One row: the epoch, which changes on a restore, the head position and the head of the hash chain."""
+    """One row: the epoch, which changes on a restore, the head position and the head of the hash chain.
+
+    ``earliest`` is the last position that was forgotten, 0 when none was, and ``earliest_chain`` its link.
+    """
     return Table(
         "feed_state",
         metadata,
@@ -63,6 +88,8 @@ def _feed_state(metadata: MetaData) -> Table:
         Column("head", BigInteger, nullable=False),
         Column("chain", String(64), nullable=False),
         Column("sequenced_at", UtcDateTime, nullable=False),
+        Column("earliest", BigInteger, nullable=False, server_default="0"),
+        Column("earliest_chain", String(64), nullable=False, server_default=GENESIS),
     )
 
 
@@ -97,4 +124,22 @@ def _dead_letters(metadata: MetaData) -> Table:
         Column("payload", Text, nullable=False),
         Column("recorded_at", UtcDateTime, nullable=False),
         Index("ix_dead_letters_subject_id", "consumer", "subject_id"),
+    )
+
+
+def _event_consumers(metadata: MetaData) -> Table:
+    """Named consumers of this service's feed: where their owner, an organisation or a client, has got to."""
+    return Table(
+        "event_consumers",
+        metadata,
+        Column("id", String(40), primary_key=True),
+        Column("owner_id", String(40), nullable=False),
+        Column("name", String(80), nullable=False),
+        Column("cursor", String(200), nullable=False),
+        Column("types", JsonDocument, nullable=True),
+        Column("version", Integer, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        UniqueConstraint("owner_id", "name"),
+        Index("ix_event_consumers_owner_id", "owner_id", "created_at", "id"),
     )

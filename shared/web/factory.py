@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shared.db.engine import Database, WriteSession
 from shared.db.idempotency import forget_expired
 from shared.db.migrate import known_revisions, prepare
 from shared.logging import configure_logging, get_logger
+from shared.messaging.retention import forget_events
 from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
@@ -175,6 +177,10 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         tasks: list[Task] = [probe.run]
         if settings.run_workers:
             tasks += [*parts.tasks, periodic(parts.state.database, partial(_forget, parts.state), batch=1000)]
+            if settings.event_retention_days is not None:
+                keep = timedelta(days=settings.event_retention_days)
+                forget = partial(_forget_events, parts.state, keep)
+                tasks.append(periodic(parts.state.database, forget, batch=500))
         running = [asyncio.create_task(_guarded(task, stop)) for task in tasks]
 
         def begin_stop() -> None:
@@ -200,6 +206,10 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
 
 async def _forget(state: ServiceState, tx: WriteSession, limit: int) -> int:
     return await forget_expired(tx, state.idempotency_keys, limit)
+
+
+async def _forget_events(state: ServiceState, keep: timedelta, tx: WriteSession, limit: int) -> int:
+    return await forget_events(tx, state.feed.tables, keep, limit)
 
 
 async def _guarded(task: Task, stop: asyncio.Event) -> None:

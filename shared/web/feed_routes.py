@@ -71,7 +71,8 @@ STREAM_PAGE = 500
 HEARTBEAT_S = 15.0
 """The longest time between two pages of a stream, and between two looks at the caller's credential."""
 
-_TYPE = r"(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)"
+TYPE = r"(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)"
+"""The form of an event type, of all of a kind (``landing.*``), and of all."""
 
 After = Annotated[
     str,
@@ -85,7 +86,7 @@ Types = Annotated[
     str | None,
     Query(
         max_length=2000,
-        pattern=f"^ *{_TYPE} *(, *{_TYPE} *)*$",
+        pattern=f"^ *{TYPE} *(, *{TYPE} *)*$",
         description="Event types, comma-separated; `landing.*` is every type of landings, `*` all.",
     ),
 ]
@@ -140,7 +141,7 @@ def feed_router(scope: str) -> APIRouter:
         operation_id="streamEvents",
         response_class=EventSourceResponse,
         response_model=None,
-        responses=_EXPIRED,
+        responses=EXPIRED,
     )
     async def stream_events(
         pages: Annotated[AsyncIterator[FeedPage], Depends(open_stream)],
@@ -153,12 +154,12 @@ def feed_router(scope: str) -> APIRouter:
     return router
 
 
-_EXPIRED: dict[int | str, dict[str, Any]] = {
+EXPIRED: dict[int | str, dict[str, Any]] = {
     410: {"description": "The cursor has expired; `earliest` starts again"},
 }
 _JSON_LINES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Event"}}}},
-    **_EXPIRED,
+    **EXPIRED,
 }
 
 

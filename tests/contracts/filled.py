@@ -9,6 +9,7 @@ from typing import Any
 from services.registry.app import create_app
 from services.registry.base import messaging
 from services.registry.settings import RegistrySettings
+from tests.contracts.worlds import CONSUMER, make_consumer
 from tests.matching.conftest import matching_beside
 from tests.matching.registry_double import LISHUI, SHANGHAI, RegistryDouble, enclave, home_unit, project
 from tests.metrics.conftest import metrics_on
@@ -74,6 +75,7 @@ async def _fill_registry(world: World) -> Values:
     hits = f"/v1/sandbox/receivers/{made['path.receiver_id']}/hits"
     await world.registry.anonymous().post(hits, content=b"{}")
     await world.registry.sequence()
+    await make_consumer(world.registry.as_admin())
     listed = {
         f"path.{name}": await _ids(world, path)
         for name, path in {
@@ -91,6 +93,7 @@ async def _fill_registry(world: World) -> Values:
         "path.project_id": [project_id, early["id"]],
         "path.enclave_id": [world.enclave_id],
         "path.organisation_id": [world.home_unit_id, world.operator_id],
+        "path.name": [CONSUMER],
         "path.code": ["331100", "310112", "3581"],
         "path.event_type": ["project.created", "home_unit_profile.updated"],
         "path.field_id": ["biotechnology"],
@@ -119,11 +122,13 @@ async def _matching(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
     registry.tell("project.created", candidate)
     async with matching_beside(registry, url) as matching:
         await matching.follow()
+        await make_consumer(matching.service.as_admin())
         yield (
             matching.service,
             {
                 "path.project_id": [candidate["id"]],
                 "path.home_unit_id": [unit["id"] for unit in units],
+                "path.name": [CONSUMER],
             },
         )
 
@@ -139,7 +144,8 @@ async def _metrics(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
     async with metrics_on(url, feed) as metrics:
         await metrics.read_feed()
         listed = (await metrics.as_admin().get("/v1/kpis")).json()["items"]
-        yield metrics, {"path.kpi": [entry["id"] for entry in listed]}
+        await make_consumer(metrics.as_admin())
+        yield metrics, {"path.kpi": [entry["id"] for entry in listed], "path.name": [CONSUMER]}
 
 
 Build = Callable[[str], AbstractAsyncContextManager[tuple[ServiceUnderTest, Values]]]

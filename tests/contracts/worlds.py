@@ -11,6 +11,12 @@ from sqlalchemy import select
 from deploy.contracts import contract_of
 from tests.support.services import ServiceUnderTest, access_token
 
+CONSUMER = "erp-of-a-party"
+"""A named consumer that every world's party has."""
+
+DELETED = {"deleteEventConsumer": f"/v1/event-consumers/{CONSUMER}-to-be-deleted"}
+"""The path of what is gone after a test, so that no other test asks for it."""
+
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -127,6 +133,13 @@ class World:
             for table in self.service.tables.events.metadata.sorted_tables:
                 found[table.name] = sorted(repr(dict(row)) for row in await session.rows(select(table)))
         return found
+
+
+async def make_consumer(client: httpx2.AsyncClient) -> None:
+    """Give a caller its named consumers of the feed."""
+    for path in (f"/v1/event-consumers/{CONSUMER}", DELETED["deleteEventConsumer"]):
+        made = await client.put(path, json={"cursor": "earliest"})
+        assert made.status_code == 201, made.text
 
 
 def scopes_of(service: str) -> frozenset[str]:

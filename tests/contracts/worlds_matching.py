@@ -1,6 +1,6 @@
 """A project shown to one home unit, and that home unit's profile."""
 
-from tests.contracts.worlds import World
+from tests.contracts.worlds import CONSUMER, DELETED, World, make_consumer
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.registry_double import (
     CHENGDU,
@@ -29,12 +29,14 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.put_profile(home, PROFILE)
     await matching.put_profile(other, {"leading_industries": ["3581"]})
     await matching.service.sequence()
+    await make_consumer(matching.service.as_org(home))
     return World(
         service=matching.service,
-        ids={"project_id": ours["id"], "home_unit_id": home},
+        ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER},
         bodies={"putHomeUnitProfile": {"leading_industries": ["2710"]}},
+        paths=DELETED,
         queries={"streamEvents": "after=earliest"},
-        secrets=frozenset({ours["id"], ours["title"], "7654321"}),
+        secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER}),
         party=home,
         markers={"foreign": other},
         outsiders={

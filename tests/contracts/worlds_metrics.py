@@ -1,6 +1,6 @@
 """Projects of one home unit that every figure counts, and a project of another."""
 
-from tests.contracts.worlds import World
+from tests.contracts.worlds import CONSUMER, DELETED, World, make_consumer
 from tests.metrics.conftest import Metrics
 
 HOME, OTHER = "org_home", "org_other"
@@ -25,17 +25,19 @@ async def build(metrics: Metrics) -> World:
     feed.project("prj_theirs", "2026-02-01", stage="lead", enclave_id="enc_theirs", party_ids=[OTHER])
     await metrics.read_feed()
     await metrics.sequence()
+    await make_consumer(metrics.as_org(HOME))
     return World(
         service=metrics,
-        ids={"kpi": "reserve"},
+        ids={"kpi": "reserve", "name": CONSUMER},
         bodies={},
+        paths=DELETED,
         queries={
             "getKpi": f"group_by=enclave_id&{AS_OF}",
             "getYardsticks": f"group_by=home_unit_id&{AS_OF}",
             "listKpiRecords": AS_OF,
             "streamEvents": "after=earliest",
         },
-        secrets=frozenset({"prj_waiting", "prj_growing", "enc_ours", f"飞出地 {HOME}"}),
+        secrets=frozenset({"prj_waiting", "prj_growing", "enc_ours", f"飞出地 {HOME}", CONSUMER}),
         party=HOME,
         outsiders={"foreign": OTHER, "sibling": "org_rival", "without organisation": None},
     )

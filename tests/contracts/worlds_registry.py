@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.contracts.worlds import World
+from tests.contracts.worlds import CONSUMER, DELETED, World, make_consumer
 from tests.registry.project_walk import apply_for_space, file_evidence, review, sign_commitments, walk_to
 from tests.registry.project_world import World as Parties
 from tests.registry.project_world import build_world, make
@@ -19,6 +19,7 @@ async def build(service: ServiceUnderTest) -> World:
     proposed_to = await _propose(parties, ids["project_id"])
     [event, *_] = await parties.events("project.*")
     outsiders = await _outsiders(parties)
+    await make_consumer(parties.operator)
     await service.sequence()
     return World(
         service=service,
@@ -28,13 +29,14 @@ async def build(service: ServiceUnderTest) -> World:
             "organisation_id": parties.operator_id,
             "code": "331100",
             "event_type": "project.created",
+            "name": CONSUMER,
             "field_id": "biotechnology",
             "cluster_id": "yangtze_river_delta",
         },
         bodies=_bodies(parties, ids),
-        paths={"getIndustry": "/v1/industries/3581"},
+        paths={"getIndustry": "/v1/industries/3581", **DELETED},
         queries={"streamEvents": "after=earliest"},
-        secrets=frozenset({*ids.values(), event["id"]}),
+        secrets=frozenset({*ids.values(), event["id"], CONSUMER}),
         party=parties.operator_id,
         parties={
             "verifyEvidence": parties.home_unit_id,

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import MetaData, create_engine, make_url, select, text
 
-from shared.messaging.sequencer import GENESIS, link
+from shared.messaging.sequencer import link
+from shared.messaging.tables import GENESIS
 
 # What differs between a store that lived through it all and one rebuilt from the feed, by right.
 NOT_CONTENT = {

@@ -18,7 +18,8 @@ from shared.identity import SYSTEM
 from shared.messaging import feed as feed_module
 from shared.messaging import sequencer as sequencer_module
 from shared.messaging.chain import ChainReport, verify_chain
-from shared.messaging.sequencer import GENESIS, Sequencer, link, start_new_epoch
+from shared.messaging.sequencer import Sequencer, link, start_new_epoch
+from shared.messaging.tables import GENESIS
 from tests.shared.messaging_world import World, opened, parsed, subjects, tables, things
 
 WRITERS, EACH = 16, 250

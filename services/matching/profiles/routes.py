@@ -11,9 +11,9 @@ from services.matching.profiles.schemas import (
     ProfileRead,
     ProfileVersionRead,
 )
-from shared.errors import FieldError, InvalidParameter
 from shared.web.access import ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
+from shared.web.preconditions import PUT_PARAMETERS, precondition
 from shared.web.schemas import PageOf
 from shared.web.strictness import StrictRoute
 
@@ -21,25 +21,6 @@ router = APIRouter(prefix="/v1/home-units/{home_unit_id}/profile", route_class=S
 
 Read = Annotated[ReadAccess, Depends(Reads("matching:profiles:read"))]
 Write = Annotated[WriteAccess, Depends(Writes("matching:profiles:write"))]
-
-_PRECONDITIONS = {
-    "parameters": [
-        {
-            "name": "If-Match",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
-            "description": "The ETag last read. Required once there is a profile.",
-        },
-        {
-            "name": "If-None-Match",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "enum": ["*"]},
-            "description": "`*`: set the profile only if there is none yet.",
-        },
-    ]
-}
 
 
 @router.get("", response_model=ProfileRead, operation_id="getHomeUnitProfile")
@@ -54,7 +35,7 @@ async def get_profile(home_unit_id: str, access: Read) -> Response:
     "",
     response_model=ProfileRead,
     operation_id="putHomeUnitProfile",
-    openapi_extra=_PRECONDITIONS,
+    openapi_extra=PUT_PARAMETERS,
     responses={
         201: {"model": ProfileRead, "description": "The first profile of this home unit"},
         412: {"description": "The profile has changed since it was read, or there is one already"},
@@ -67,14 +48,17 @@ async def put_profile(home_unit_id: str, body: ProfilePut, access: Write) -> Res
     The first one needs no precondition (`If-None-Match: *` insists that it is the first); from then on
     `If-Match` is required.
     """
-    headers = access.request.headers
-    expected = access.expected_version() if "if-match" in headers else None
-    only_new = _only_new(headers.get("if-none-match"))
+    demanded = precondition(access)
     async with access as tx:
         record = await service.put_profile(
-            tx, access.principal, home_unit_id, body, expected_version=expected, only_new=only_new
+            tx,
+            access.principal,
+            home_unit_id,
+            body,
+            expected_version=demanded.expected_version,
+            only_new=demanded.only_new,
         )
-        if expected is None:
+        if demanded.expected_version is None:
             location = f"/v1/home-units/{home_unit_id}/profile"
             return access.created(record, location=location, version=record.version)
         return access.updated(record, version=record.version)
@@ -94,13 +78,3 @@ async def list_versions(home_unit_id: str, access: Read) -> Response:
             session, access.principal, home_unit_id, query, access.state.signer
         )
     return access.page(records, page)
-
-
-def _only_new(header: str | None) -> bool:
-    if header is not None and header.strip() != "*":
-        raise InvalidParameter(
-            "If-None-Match takes only * here.",
-            "此处 If-None-Match 只能为 *。",
-            errors=[FieldError("invalid_value", "is not valid", "无效", header="If-None-Match")],
-        )
-    return header is not None

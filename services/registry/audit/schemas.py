@@ -42,7 +42,10 @@ class AuditRecord(Output):
 
 
 class ChainVerification(Output):
-    """Whether the log is as it was written. ``checked_to`` is the last position looked at."""
+    """Whether the log is as it was written. ``checked_to`` is the last position looked at.
+
+    ``checked_from`` is the first: where it was to begin, or the first event that was not forgotten.
+    """
 
     intact: bool
     first_broken: int | None

@@ -57,16 +57,14 @@ async def list_records(
 
 async def verify(snapshot: ReadSession, from_sequence: int, to_sequence: int | None) -> ChainVerification:
     """Recompute the hash chain over a range of the log and say where it breaks first, if it does."""
-    longest = from_sequence + LONGEST_CHECK - 1
-    last = longest if to_sequence is None else min(to_sequence, longest)
-    report = await verify_chain(snapshot, messaging, from_sequence, last)
-    checked_to = max(0, min(last, report.head))
+    report = await verify_chain(snapshot, messaging, from_sequence, to_sequence, longest=LONGEST_CHECK)
+    checked_to = max(0, report.last)
     return ChainVerification(
         intact=report.intact,
         first_broken=report.first_broken,
         checked=report.checked,
-        checked_from=from_sequence,
-        checked_to=checked_to if report.intact else from_sequence + report.checked,
+        checked_from=report.first,
+        checked_to=checked_to if report.intact else report.first + report.checked,
         head=report.head,
         complete=report.intact and checked_to >= report.head,
     )

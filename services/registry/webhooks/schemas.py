@@ -217,7 +217,7 @@ ENDPOINT_CREATED = EventType(
     EndpointRead,
     "A webhook endpoint was added",
     "新增推送端点",
-    description_en="An organisation added an address that events are sent to; its secret is not in the event.",
+    description_en="An organisation added an address for events; its secret is not in the event.",
     description_zh="机构新增一个接收事件的地址；事件不含密钥。",
 )
 ENDPOINT_UPDATED = EventType(
