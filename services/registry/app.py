@@ -18,6 +18,11 @@ from services.registry.enclaves.network_routes import router as networks_router
 from services.registry.enclaves.routes import enclaves_router
 from services.registry.enclaves.service import follow_home_unit, hold_enclaves_of_home_unit
 from services.registry.evidence.routes import evidence_router
+from services.registry.inbound.parts import EXTRA as INBOUND
+from services.registry.inbound.parts import build_inbound
+from services.registry.inbound.routes import router as inbound_router
+from services.registry.inbound.source_routes import router as inbound_sources_router
+from services.registry.inbound.timer import forget_messages, forget_receipts
 from services.registry.landings.routes import router as landings_router
 from services.registry.landings.service import follow_project, lands_at
 from services.registry.landings.timer import lapse
@@ -61,7 +66,7 @@ def create_app(
         signer=CursorSigner(settings.secret_key),
         feed=Feed(database, messaging, parties, withhold=withheld_events),
         idempotency_keys=idempotency_keys,
-        extra={EXTRA: access, "matching": matching},
+        extra={EXTRA: access, INBOUND: build_inbound(settings.secret_key), "matching": matching},
     )
     return create_service(
         ServiceParts(
@@ -85,10 +90,18 @@ def create_app(
                 reference_router,
                 access_router,
                 token_router,
+                inbound_router,
+                inbound_sources_router,
                 audit_router,
                 feed_router("registry:events:read"),
             ],
-            tasks=[sequencer.run, periodic(database, lapse), periodic(database, give_notice)],
+            tasks=[
+                sequencer.run,
+                periodic(database, lapse),
+                periodic(database, give_notice),
+                periodic(database, forget_receipts, batch=1000),
+                periodic(database, forget_messages, batch=500),
+            ],
             on_start=[] if authenticator else [access.start],
             on_stop=[access.usage.close, matching.close],
         )

@@ -6,6 +6,7 @@ from services.registry.base import metadata
 from services.registry.claims import models as claims
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
+from services.registry.inbound import models as inbound
 from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
@@ -18,6 +19,7 @@ __all__ = [
     "claims",
     "enclaves",
     "evidence",
+    "inbound",
     "landings",
     "metadata",
     "organisations",

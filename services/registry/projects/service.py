@@ -155,6 +155,11 @@ async def require_visible_project(session: ReadSession, viewer: Principal, proje
     return row
 
 
+async def project_of_operator(session: ReadSession, operator_id: str, external_id: str) -> Row | None:
+    """Return the project that has this external id at its operator, who sees it."""
+    return await repository.find_by_external_id(session, operator_id, external_id)
+
+
 async def lock_project(tx: WriteSession, viewer: Principal, project_id: str) -> Row:
     """Return the row of a visible project, locked until this transaction ends."""
     row = await repository.find(tx, viewer, project_id, lock=True)
