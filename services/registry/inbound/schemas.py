@@ -60,7 +60,7 @@ Pointer = Annotated[
     str,
     Field(
         max_length=300,
-        pattern=r"^(/([^~/\u0000\ud800-\udfff]|~[01])*)*$",
+        pattern=r"^(/([^~/]|~[01])*)*$",
         examples=["/data/name"],
         description="A JSON pointer (RFC 6901).",
     ),
