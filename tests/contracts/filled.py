@@ -13,6 +13,7 @@ from tests.matching.conftest import matching_beside
 from tests.matching.registry_double import LISHUI, SHANGHAI, RegistryDouble, enclave, home_unit, project
 from tests.metrics.conftest import metrics_on
 from tests.metrics.feed import HandmadeFeed
+from tests.registry.inbound_world import make_partner
 from tests.registry.project_walk import walk_to
 from tests.registry.project_world import World, build_world, make
 from tests.support.services import (
@@ -70,6 +71,7 @@ async def _fill_registry(world: World) -> Values:
             ("path.key_id", "/v1/api-keys", client),
         )
     }
+    partner = await make_partner(world)
     await world.registry.sequence()
     listed = {
         f"path.{name}": await _ids(world, path)
@@ -88,6 +90,9 @@ async def _fill_registry(world: World) -> Values:
         "path.enclave_id": [world.enclave_id],
         "path.organisation_id": [world.home_unit_id, world.operator_id],
         "path.code": ["331100", "310112", "3581"],
+        "path.source_id": [partner.source_id],
+        "path.message_id": [await partner.taken(b"no JSON") for _ in range(2)],
+        "path.mapping_version": ["1"],
         "path.field_id": ["biotechnology"],
         "path.cluster_id": ["yangtze_river_delta"],
         "body.project_id": [project_id, early["id"]],

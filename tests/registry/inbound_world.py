@@ -80,8 +80,8 @@ def lead(number: str, **data: Any) -> dict[str, Any]:
     return {"type": "lead.created", "data": stated}
 
 
-def about(kind: str, number: str, **data: Any) -> dict[str, Any]:
-    return {"type": kind, "data": {"number": number, **data}}
+def about(message_type: str, number: str, /, **data: Any) -> dict[str, Any]:
+    return {"type": message_type, "data": {"number": number, **data}}
 
 
 def signed(key: bytes, body: bytes, webhook_id: str, timestamp: int | None = None) -> dict[str, str]:

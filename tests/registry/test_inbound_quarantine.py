@@ -59,7 +59,7 @@ async def test_without_a_body_the_last_repair_is_tried_again(world: World, partn
     repaired = lead("P-1", plant="露天")
     assert (await make(world.operator, url, {"body": repaired}, version=1))["state"] == "quarantined"
     wider = mapping(world)
-    wider["rules"][0]["fields"][5]["values"]["露天"] = "standard"
+    wider["rules"][0]["fields"][5]["values"]["露天"] = "none"
     await make(world.operator, f"/v1/inbound-sources/{partner.source_id}/mappings", wider)
     old = await make(world.operator, url, {"mapping_version": 1}, version=2)
     assert (old["state"], old["mapping_version"]) == ("quarantined", 1)
