@@ -29,6 +29,21 @@ _SENDER = HotQuery(
     )
 )
 
+_MINUTE = inbound_minutes.c
+_IS_NEW = _MINUTE.minute < bindparam("now")
+_TAKE_PLACE = (
+    update(inbound_minutes)
+    .where(_MINUTE.source_id == bindparam("of"), _IS_NEW | (_MINUTE.taken < bindparam("most")))
+    .values(
+        minute=case((_IS_NEW, bindparam("now")), else_=_MINUTE.minute),
+        taken=case((_IS_NEW, 1), else_=_MINUTE.taken + 1),
+    )
+)
+_CLAIM = {
+    "sqlite": sqlite.insert(inbound_receipts).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(inbound_receipts).on_conflict_do_nothing(),
+}
+
 
 def _owned(table: Table, viewer: Principal) -> ColumnElement[bool]:
     """Sources and what they send are their organisation's own business, and the administration's."""
@@ -74,14 +89,7 @@ async def change_source(tx: WriteSession, source_id: str, values: Mapping[str, A
 
 async def take_place(tx: WriteSession, source_id: str, minute: int, most: int) -> bool:
     """Count one message of this minute, unless ``most`` were; the row stays locked until the commit."""
-    row = inbound_minutes.c
-    is_new = row.minute < minute
-    statement = (
-        update(inbound_minutes)
-        .where(row.source_id == source_id, is_new | (row.taken < most))
-        .values(minute=case((is_new, minute), else_=row.minute), taken=case((is_new, 1), else_=row.taken + 1))
-    )
-    return await tx.execute(statement) == 1
+    return await tx.execute(_TAKE_PLACE, {"of": source_id, "now": minute, "most": most}) == 1
 
 
 # -- mappings
@@ -122,10 +130,9 @@ async def claim(
         "message_id": message_id,
         "received_at": now,
     }
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
     this = (inbound_receipts.c.source_id == source_id) & (inbound_receipts.c.webhook_id == webhook_id)
     while True:
-        if await tx.execute(dialect.insert(inbound_receipts).values(values).on_conflict_do_nothing()):
+        if await tx.execute(_CLAIM[tx.dialect], values):
             return None
         row = await tx.row(select(inbound_receipts).where(this).with_for_update())
         if row is not None and row["received_at"] > since:
