@@ -59,7 +59,7 @@ def _without_conversions(node: Any) -> None:
     kind = node.get("type") if isinstance(node, dict) else None
     if kind == "bool":
         node["strict"] = True
-    elif kind in _CHECKS:
+    elif isinstance(kind, str) and kind in _CHECKS:
         inner = dict(node)
         node.clear()
         node.update(core_schema.no_info_before_validator_function(_CHECKS[kind], inner))

@@ -24,6 +24,11 @@ from services.registry.enclaves.service import follow_home_unit, hold_enclaves_o
 from services.registry.event_types.contract import describe_webhooks
 from services.registry.event_types.routes import router as event_types_router
 from services.registry.evidence.routes import evidence_router
+from services.registry.inbound.parts import EXTRA as INBOUND
+from services.registry.inbound.parts import build_inbound
+from services.registry.inbound.routes import router as inbound_router
+from services.registry.inbound.source_routes import router as inbound_sources_router
+from services.registry.inbound.timer import forget_messages, forget_receipts
 from services.registry.landings.routes import router as landings_router
 from services.registry.landings.service import follow_project, lands_at
 from services.registry.landings.timer import lapse
@@ -84,6 +89,7 @@ def create_app(
         extra={
             EXTRA: access,
             CLOCK: time,
+            INBOUND: build_inbound(settings.secret_key),
             "matching": matching,
             WEBHOOKS: deliveries.webhooks,
             "dispatcher": deliveries.dispatcher,
@@ -104,6 +110,8 @@ def create_app(
                 periodic(database, lapse),
                 periodic(database, give_notice),
                 periodic(database, forget_sandbox),
+                periodic(database, forget_receipts, batch=1000),
+                periodic(database, forget_messages, batch=500),
             ],
             on_start=[
                 time.start,
@@ -134,6 +142,8 @@ def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
         reference_router,
         access_router,
         token_router,
+        inbound_router,
+        inbound_sources_router,
         audit_router,
         event_types_router,
         sandbox_clock_router,

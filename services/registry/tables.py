@@ -7,6 +7,7 @@ from services.registry.claims import models as claims
 from services.registry.deliveries import models as deliveries
 from services.registry.enclaves import models as enclaves
 from services.registry.evidence import models as evidence
+from services.registry.inbound import models as inbound
 from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
@@ -23,6 +24,7 @@ __all__ = [
     "deliveries",
     "enclaves",
     "evidence",
+    "inbound",
     "landings",
     "metadata",
     "organisations",

@@ -14,6 +14,7 @@ from tests.matching.conftest import matching_beside
 from tests.matching.registry_double import LISHUI, SHANGHAI, RegistryDouble, enclave, home_unit, project
 from tests.metrics.conftest import metrics_on
 from tests.metrics.feed import HandmadeFeed
+from tests.registry.inbound_world import make_partner
 from tests.registry.project_walk import walk_to
 from tests.registry.project_world import World, build_world, make
 from tests.support.services import (
@@ -74,6 +75,7 @@ async def _fill_registry(world: World) -> Values:
     }
     hits = f"/v1/sandbox/receivers/{made['path.receiver_id']}/hits"
     await world.registry.anonymous().post(hits, content=b"{}")
+    partner = await make_partner(world)
     await world.registry.sequence()
     await make_consumer(world.registry.as_admin())
     listed = {
@@ -96,6 +98,9 @@ async def _fill_registry(world: World) -> Values:
         "path.name": [CONSUMER],
         "path.code": ["331100", "310112", "3581"],
         "path.event_type": ["project.created", "home_unit_profile.updated"],
+        "path.source_id": [partner.source_id],
+        "path.message_id": [await partner.taken(b"no JSON") for _ in range(2)],
+        "path.mapping_version": ["1"],
         "path.field_id": ["biotechnology"],
         "path.cluster_id": ["yangtze_river_delta"],
         "body.project_id": [project_id, early["id"]],

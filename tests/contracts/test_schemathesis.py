@@ -48,6 +48,8 @@ BEYOND_SCHEMA = {
     "invalid_client": "which client has which secret is not the contract's to tell",
     "invalid_grant": "which API keys exist is not the contract's to tell",
     "invalid_cursor": "cursors are signed and bound to their list: no schema describes one",
+    "invalid_mapping": "what a mapping may fill depends on the command it names",
+    "invalid_signature": "which secret signs for a source is not the contract's to tell",
     "invalid_period": "two parameters together",
     "invalid_request": "RFC 6749 forbids to repeat a field of the form, and two kinds of credentials",
     "malformed_etag": "the pattern says it, and yet a bare 0 is generated as valid for an optional If-Match",

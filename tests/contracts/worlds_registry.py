@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.contracts.worlds import CONSUMER, DELETED, World, make_consumer
+from tests.registry.inbound_world import make_partner
 from tests.registry.project_walk import apply_for_space, file_evidence, review, sign_commitments, walk_to
 from tests.registry.project_world import World as Parties
 from tests.registry.project_world import build_world, make
@@ -34,7 +35,11 @@ async def build(service: ServiceUnderTest) -> World:
             "cluster_id": "yangtze_river_delta",
         },
         bodies=_bodies(parties, ids),
-        paths={"getIndustry": "/v1/industries/3581", **DELETED},
+        paths={
+            "getIndustry": "/v1/industries/3581",
+            "getInboundMapping": f"/v1/inbound-sources/{ids['source_id']}/mappings/1",
+            **DELETED,
+        },
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset({*ids.values(), event["id"], CONSUMER}),
         party=parties.operator_id,
@@ -79,9 +84,12 @@ async def _records(parties: Parties) -> dict[str, str]:
     }
     client = {"name": "示例客户端", "scopes": ["registry:projects:read"]}
     receiver_id = (await make(operator, "/v1/sandbox/receivers", {"name": "练习"}))["id"]
+    partner = await make_partner(parties)
     return {
         "receiver_id": receiver_id,
         "hit_id": await _hit(parties, receiver_id),
+        "source_id": partner.source_id,
+        "message_id": await partner.taken(b"no JSON"),
         "project_id": project_id,
         "enclave_id": parties.enclave_id,
         "evidence_id": evidence_id,
@@ -140,6 +148,11 @@ def _bodies(parties: Parties, ids: dict[str, str]) -> dict[str, Any]:
         "updateClient": {"name": "改名"},
         "createClient": credential,
         "createApiKey": credential,
+        "createInboundSource": {
+            "name": "又一来源",
+            "scopes": ["registry:projects:write"],
+            "organisation_id": operator_id,
+        },
     }
 
 

@@ -42,6 +42,12 @@ async def find(session: ReadSession, viewer: Viewer, project_id: str, *, lock: b
     return await session.row(statement.with_for_update(of=projects) if lock else statement)
 
 
+async def find_by_external_id(session: ReadSession, operator_id: str, external_id: str) -> Row | None:
+    """Return the whole row of the project with this external id at its operator."""
+    own = (projects.c.operator_id == operator_id) & (projects.c.external_id == external_id)
+    return await session.row(select(projects).where(own))
+
+
 async def page(database: Database, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
     """Return one page of the projects a viewer may see, on the shortest way where there is one."""
     if _PAGES.takes(database, viewer, query):

@@ -161,6 +161,11 @@ async def enclaves_of(session: ReadSession, record_ids: Collection[str]) -> dict
     return {row["id"]: row["enclave_id"] for row in rows}
 
 
+async def project_of_operator(session: ReadSession, operator_id: str, external_id: str) -> Row | None:
+    """Return the project that has this external id at its operator, who sees it."""
+    return await repository.find_by_external_id(session, operator_id, external_id)
+
+
 async def lock_project(tx: WriteSession, viewer: Principal, project_id: str) -> Row:
     """Return the row of a visible project, locked until this transaction ends."""
     row = await repository.find(tx, viewer, project_id, lock=True)
