@@ -14,6 +14,7 @@ from services.registry.audit.routes import router as audit_router
 from services.registry.base import idempotency_keys, messaging, parties
 from services.registry.claims.routes import router as claims_router
 from services.registry.clients.matching import MatchingClient
+from services.registry.deliveries.endpoint_feed import endpoint_page
 from services.registry.deliveries.parts import DeliveryParts
 from services.registry.deliveries.routes import router as deliveries_router
 from services.registry.deliveries.service import original_body
@@ -148,6 +149,6 @@ def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
         event_types_router,
         sandbox_clock_router,
         sandbox_router(Signers(partial(keys_at, sealer=deliveries.webhooks.sealer), original_body)),
-        feed_router("registry:events:read"),
+        feed_router("registry:events:read", endpoint_page),
         consumer_router("registry"),
     ]

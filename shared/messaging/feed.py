@@ -146,16 +146,12 @@ class Feed:
         *,
         limit: int = 500,
         heartbeat_s: float = 15.0,
-        live: bool = True,
     ) -> AsyncGenerator[FeedPage]:
-        """Yield page after page for a stream; an empty one at least every ``heartbeat_s``.
-
-        Without ``live`` it ends at what was the head when it got there.
-        """
+        """Yield page after page for a stream; an empty one at least every ``heartbeat_s``."""
         while True:
-            page = await self.page(viewer, after, limit, types, subject_id, heartbeat_s if live else 0)
+            page = await self.page(viewer, after, limit, types, subject_id, heartbeat_s)
             yield page
-            if self._closing or not (live or page.has_more):
+            if self._closing:
                 return
             after = page.next_cursor
 

@@ -1,6 +1,7 @@
 """The event feed over HTTP, the same on every service: pages with long-poll, JSON Lines and SSE."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -9,7 +10,9 @@ from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 from starlette.responses import StreamingResponse
 
-from shared.errors import DomainError
+from shared.db.engine import Database
+from shared.db.visibility import Viewer
+from shared.errors import DomainError, FieldError, InvalidParameter, NotFound
 from shared.messaging.feed import FeedPage
 from shared.web.access import ReadAccess, Reads
 from shared.web.strictness import StrictRoute
@@ -93,11 +96,32 @@ Types = Annotated[
 SubjectId = Annotated[
     str | None, Query(max_length=40, pattern="^[A-Za-z0-9_]*$", description="Only events of this record.")
 ]
+EndpointId = Annotated[
+    str | None,
+    Query(
+        max_length=40,
+        pattern="^[A-Za-z0-9_]*$",
+        description="What this webhook endpoint was to receive instead, in its own sequence and the same "
+        "bytes. Its cursors are its own; it goes not with `types` or `subject_id`.",
+    ),
+]
+EndpointPage = Callable[[Database, Viewer, str, str | None, int, float], Awaitable[FeedPage]]
+"""Reads the feed of one endpoint: store, viewer, endpoint, cursor, limit and seconds to wait."""
+
+ReadPage = Callable[[str, int, float], Awaitable[FeedPage]]
+
 Wait = Annotated[int, Query(ge=0, le=30, description="Seconds to wait for a new event.")]
 
 
-def feed_router(scope: str) -> APIRouter:
-    """Return ``/v1/events`` and ``/v1/events/stream`` over the feed of the service that is asked."""
+async def _no_endpoint(*_: Any) -> FeedPage:
+    raise NotFound("No such webhook endpoint.", "没有该推送端点。")
+
+
+def feed_router(scope: str, endpoint_page: EndpointPage = _no_endpoint) -> APIRouter:
+    """Return ``/v1/events`` and ``/v1/events/stream`` over the feed of the service that is asked.
+
+    ``endpoint_page`` reads what one webhook endpoint was to receive, where there are any.
+    """
     router = APIRouter(prefix="/v1/events", route_class=StrictRoute, tags=["events"])
     Read = Annotated[ReadAccess, Depends(Reads(scope))]  # noqa: N806
 
@@ -110,17 +134,18 @@ def feed_router(scope: str) -> APIRouter:
         wait: Wait = 0,
         types: Types = None,
         subject_id: SubjectId = None,
+        endpoint_id: EndpointId = None,
     ) -> Response:
         """Read the log in order. With `Accept: application/jsonl` all up to the head, a line each."""
-        names = _split(types)
-        page = await access.state.feed.page(
-            access.principal, after, limit, types=names, subject_id=subject_id, wait_s=wait
-        )
+        read: ReadPage = partial(_read_log, access, _split(types), subject_id)
+        if endpoint_id is not None:
+            _refuse_both(types, subject_id)
+            read = partial(endpoint_page, access.state.database, access.principal, endpoint_id)
+        page = await read(after, limit, wait)
         if wait:
             await access.check_again()
         if "application/jsonl" in request.headers.get("accept", ""):
-            lines = _json_lines(page, access, names, subject_id)
-            return StreamingResponse(lines, media_type="application/jsonl")
+            return StreamingResponse(_json_lines(page, access, read), media_type="application/jsonl")
         return Response(page.json(), media_type="application/json")
 
     async def open_stream(
@@ -175,23 +200,39 @@ async def _pages_from(
         yield page
 
 
-async def _json_lines(
-    page: FeedPage, access: ReadAccess, types: list[str] | None, subject_id: str | None
-) -> AsyncIterator[bytes]:
+async def _read_log(
+    access: ReadAccess, types: list[str] | None, subject_id: str | None, after: str, limit: int, wait_s: float
+) -> FeedPage:
+    return await access.state.feed.page(
+        access.principal, after, limit, types=types, subject_id=subject_id, wait_s=wait_s
+    )
+
+
+def _refuse_both(types: str | None, subject_id: str | None) -> None:
+    for name, value in (("types", types), ("subject_id", subject_id)):
+        if value is not None:
+            raise InvalidParameter(
+                "An endpoint's feed is what its own filters took.",
+                "端点的事件流即其自身过滤条件所取的事件。",
+                errors=[
+                    FieldError("not_together", "goes not with endpoint_id", "不能同时使用", parameter=name)
+                ],
+            )
+
+
+async def _json_lines(page: FeedPage, access: ReadAccess, read: ReadPage) -> AsyncIterator[bytes]:
     """Yield the first page, what follows it, and a last line with the cursor to go on from.
 
     A caller who is refused in between gets no last line.
     """
     yield b"".join(event + b"\n" for event in page.events)
+    head = page.head
+    while page.position < head:
+        page = await read(page.next_cursor, STREAM_PAGE, 0)
+        if await _is_refused(access):
+            return
+        yield b"".join(event + b"\n" for event in page.events)
     cursor = page.next_cursor
-    if page.has_more:
-        async for following in access.state.feed.follow(
-            access.principal, cursor, types, subject_id, live=False
-        ):
-            if await _is_refused(access):
-                return
-            yield b"".join(event + b"\n" for event in following.events)
-            cursor = following.next_cursor
     yield f'{{"_eof":true,"next_cursor":"{cursor}"}}\n'.encode()
 
 

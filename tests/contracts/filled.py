@@ -17,6 +17,7 @@ from tests.metrics.feed import HandmadeFeed
 from tests.registry.inbound_world import make_partner
 from tests.registry.project_walk import walk_to
 from tests.registry.project_world import World, build_world, make
+from tests.registry.webhook_world import make_webhooks
 from tests.support.services import (
     ISSUER,
     ServiceUnderTest,
@@ -76,7 +77,7 @@ async def _fill_registry(world: World) -> Values:
     hits = f"/v1/sandbox/receivers/{made['path.receiver_id']}/hits"
     await world.registry.anonymous().post(hits, content=b"{}")
     partner = await make_partner(world)
-    await world.registry.sequence()
+    webhooks = await make_webhooks(world)
     await make_consumer(world.registry.as_admin())
     listed = {
         f"path.{name}": await _ids(world, path)
@@ -98,6 +99,9 @@ async def _fill_registry(world: World) -> Values:
         "path.name": [CONSUMER],
         "path.code": ["331100", "310112", "3581"],
         "path.event_type": ["project.created", "home_unit_profile.updated"],
+        **{f"path.{name}": [value] for name, value in webhooks.items()},
+        "body.endpoint_id": [webhooks["endpoint_id"]],
+        "query.endpoint_id": [webhooks["endpoint_id"]],
         "path.source_id": [partner.source_id],
         "path.message_id": [await partner.taken(b"no JSON") for _ in range(2)],
         "path.mapping_version": ["1"],

@@ -7,6 +7,7 @@ from tests.registry.inbound_world import make_partner
 from tests.registry.project_walk import apply_for_space, file_evidence, review, sign_commitments, walk_to
 from tests.registry.project_world import World as Parties
 from tests.registry.project_world import build_world, make
+from tests.registry.webhook_world import make_webhooks
 from tests.support.services import ServiceUnderTest
 
 ELSEWHERE = "别家飞地"
@@ -90,6 +91,7 @@ async def _records(parties: Parties) -> dict[str, str]:
         "hit_id": await _hit(parties, receiver_id),
         "source_id": partner.source_id,
         "message_id": await partner.taken(b"no JSON"),
+        **await make_webhooks(parties),
         "project_id": project_id,
         "enclave_id": parties.enclave_id,
         "evidence_id": evidence_id,
@@ -148,6 +150,16 @@ def _bodies(parties: Parties, ids: dict[str, str]) -> dict[str, Any]:
         "updateClient": {"name": "改名"},
         "createClient": credential,
         "createApiKey": credential,
+        "createWebhookEndpoint": {
+            "name": "又一端点",
+            "url": "https://partner.example/another",
+            "event_types": ["*"],
+            "organisation_id": operator_id,
+        },
+        "updateWebhookEndpoint": {"name": "改名端点"},
+        "rotateWebhookSecret": {"overlap_hours": 1},
+        "enableWebhookEndpoint": {"resume": "all"},
+        "createWebhookReplay": {"endpoint_id": ids["endpoint_id"]},
         "createInboundSource": {
             "name": "又一来源",
             "scopes": ["registry:projects:write"],

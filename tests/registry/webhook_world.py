@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from services.registry.deliveries.dispatcher import Dispatcher
-from tests.registry.project_world import World, build_world
+from tests.registry.project_world import World, build_world, make
 from tests.registry.webhook_receiver import Receiver
 from tests.support.services import ServiceUnderTest
 
@@ -118,6 +118,21 @@ class Partners:
             )
             for number in range(count)
         ]
+
+
+async def make_webhooks(world: World) -> dict[str, str]:
+    """Records of every kind there is of webhooks, of the operator, at an address where nobody listens."""
+    body = {"name": "示例端点", "url": "https://partner.example/feidi", "event_types": ["project.*"]}
+    endpoint_id = (await make(world.operator, "/v1/webhook-endpoints", body))["id"]
+    await world.create_project(title="推送示例项目", team_name="推送示例团队")
+    await world.registry.sequence()
+    log = await world.operator.get(f"/v1/webhook-endpoints/{endpoint_id}/deliveries")
+    replay = await world.operator.post("/v1/webhook-replays", json={"endpoint_id": endpoint_id})
+    return {
+        "endpoint_id": endpoint_id,
+        "delivery_id": log.json()["items"][0]["id"],
+        "replay_id": replay.json()["id"],
+    }
 
 
 async def build_partners(registry: ServiceUnderTest, receiver: Receiver) -> Partners:

@@ -293,12 +293,6 @@ async def test_a_waiting_reader_hears_of_other_processes_by_looking(store_url: s
     assert [subjects(page) for page in pages] == [["t1"]] * 20
 
 
-async def test_following_ends_at_the_head_unless_live(world: World) -> None:
-    await world.happen(*[f"t{index}" for index in range(5)])
-    pages = [page async for page in world.feed.follow(SYSTEM, None, limit=2, live=False)]
-    assert [page.positions for page in pages] == [[1, 2], [3, 4], [5]]
-
-
 async def test_following_live_gives_a_heartbeat_and_then_what_comes(world: World) -> None:
     await world.happen("t1")
     pages = world.feed.follow(SYSTEM, "latest", heartbeat_s=0.01)
