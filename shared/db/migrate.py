@@ -3,6 +3,7 @@
 SQLite upgrades itself when the service starts; on PostgreSQL the service refuses to start on an old schema.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,8 +87,10 @@ def known_revisions(service_directory: Path) -> tuple[str, ...]:
     return tuple(script.revision for script in scripts.walk_revisions())
 
 
-def run_migrations(metadata: MetaData) -> None:
-    """The body of every service's ``env.py``."""
+def run_migrations(
+    metadata: MetaData, is_partition: Callable[[str | None], bool] = lambda _name: False
+) -> None:
+    """The body of every service's ``env.py``; partitions are no tables of their own to a comparison."""
     from alembic import context
 
     engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
@@ -99,6 +102,7 @@ def run_migrations(metadata: MetaData) -> None:
             render_as_batch=True,
             compare_type=True,
             render_item=_render_type,
+            include_name=lambda name, kind, _parents: not (kind == "table" and is_partition(name)),
         )
         with context.begin_transaction():
             context.run_migrations()

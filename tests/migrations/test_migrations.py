@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from sqlalchemy import Column, Integer, MetaData, create_engine, inspect, make_url, text
 
+from services.registry.deliveries.partitions import is_partition
 from shared.db.migrate import (
     SchemaOutdated,
     alembic_config,
@@ -94,10 +95,15 @@ def differences(url: str, metadata: MetaData) -> list[Any]:
     """What a new migration would have to do."""
     engine = create_engine(sync_url(url))
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        options = {"compare_type": True, "render_as_batch": True, "include_name": is_no_partition}
+        context = MigrationContext.configure(connection, opts=options)
         found: list[Any] = compare_metadata(context, metadata)
     engine.dispose()
     return found
+
+
+def is_no_partition(name: str | None, kind: str, _parents: Any) -> bool:
+    return not (kind == "table" and is_partition(name))
 
 
 def make_store(url: str) -> None:

@@ -147,6 +147,9 @@ class LaneTurn:
             rows = await repository.due(
                 session, endpoint["id"], endpoint["ordering"], clock.now(), _READ + len(self._busy)
             )
+        if forgotten := [row for row in rows if row["payload"] is None]:
+            async with self._sender.database.write() as tx:
+                await repository.cancel(tx, forgotten, clock.now())
         for row in rows:
             if row["sequence"] not in busy and row["payload"] is not None:
                 self._busy.add(row["sequence"])

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -416,6 +417,36 @@ async def replay_page(session: ReadSession, viewer: Viewer, query: ListQuery, si
     if not viewer.sees_network:
         statement = statement.where(webhook_endpoints.c.organisation_id == (viewer.organisation_id or ""))
     return await fetch_page(session, statement, webhook_replays.c, query, signer)
+
+
+async def forget_relayed(tx: WriteSession, until: datetime, limit: int) -> int:
+    """Delete the oldest events of other services that were recorded before an instant."""
+    oldest = select(relayed_events.c.row_id, relayed_events.c.recorded_at)
+    rows = await tx.rows(oldest.order_by(relayed_events.c.row_id).limit(limit))
+    old = [row["row_id"] for row in rows if row["recorded_at"] < until]
+    if old:
+        await tx.execute(delete(relayed_events).where(relayed_events.c.row_id.in_(old)))
+    return len(old)
+
+
+async def endpoints_with_deliveries(session: ReadSession) -> list[str]:
+    """Return the endpoints that were ever to receive anything."""
+    statement = select(_lanes.c.id).where(_lanes.c.sequence > 0).order_by(_lanes.c.id)
+    return [row["id"] for row in await session.rows(statement)]
+
+
+async def forget_oldest(tx: WriteSession, endpoint_id: str, until: datetime, limit: int) -> int:
+    """Delete the oldest deliveries of an endpoint made before an instant, with their attempts."""
+    first = select(_d.c.id, _d.c.sequence, _d.c.created_at).where(_d.c.endpoint_id == endpoint_id)
+    rows = await tx.rows(first.order_by(_d.c.sequence).limit(limit))
+    old = [row for row in rows if row["created_at"] < until]
+    if not old:
+        return 0
+    attempted = webhook_attempts.c.delivery_id.in_([row["id"] for row in old])
+    await tx.execute(delete(webhook_attempts).where(attempted))
+    until_sequence = _d.c.sequence <= old[-1]["sequence"]
+    await tx.execute(delete(_d).where(_d.c.endpoint_id == endpoint_id, until_sequence))
+    return len(old)
 
 
 async def add_relayed(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("response", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("delivery_id", "number", "started_at", name=op.f("pk_webhook_attempts")),
+        postgresql_partition_by="RANGE (started_at)",
     )
     op.create_table(
         "webhook_deliveries",
@@ -55,7 +56,11 @@ def upgrade() -> None:
         sa.Column("due_at", shared.db.types.UtcDateTime(), nullable=False),
         sa.Column("finished_at", shared.db.types.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("endpoint_id", "sequence", "created_at", name=op.f("pk_webhook_deliveries")),
+        postgresql_partition_by="RANGE (created_at)",
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE webhook_attempts_default PARTITION OF webhook_attempts DEFAULT")
+        op.execute("CREATE TABLE webhook_deliveries_default PARTITION OF webhook_deliveries DEFAULT")
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
         batch_op.create_index(
             "ix_webhook_deliveries_due_at",
