@@ -52,7 +52,7 @@ from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
 from services.registry.webhooks.parts import EXTRA as WEBHOOKS
 from services.registry.webhooks.routes import router as webhooks_router
-from services.registry.webhooks.service import keys_at
+from services.registry.webhooks.service import LANES, keys_at
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
@@ -121,6 +121,7 @@ def create_app(
             ],
             on_stop=[access.usage.close, matching.close, deliveries.client.close, relays.close, time.close],
             contract=[describe_webhooks],
+            signals=(LANES,),
             read_lag=relays.lag_events,
         )
     )

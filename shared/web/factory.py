@@ -16,8 +16,11 @@ from starlette.middleware.cors import CORSMiddleware
 from shared.db.engine import Database, WriteSession
 from shared.db.idempotency import forget_expired
 from shared.db.migrate import known_revisions, prepare
+from shared.db.wakes import Wakes
 from shared.logging import configure_logging, get_logger
+from shared.messaging.outbox import PUBLISHED
 from shared.messaging.retention import forget_events
+from shared.messaging.sequencer import SEQUENCED
 from shared.messaging.timer import periodic
 from shared.settings import ServiceSettings
 from shared.telemetry import serve_metrics, telemetry_config
@@ -52,7 +55,8 @@ Task = Callable[[asyncio.Event], Awaitable[None]]
 class ServiceParts:
     """What one service brings: its folder, routers in the order of their heat, tasks, and hooks.
 
-    ``contract`` writes into the OpenAPI document what does not follow from the routes.
+    ``contract`` writes into the OpenAPI document what does not follow from the routes; ``signals`` are those
+    that other processes of the store are to hear, besides those of the log.
     """
 
     title: str
@@ -63,6 +67,7 @@ class ServiceParts:
     tasks: Sequence[Task] = ()
     on_start: Sequence[Callable[[], Awaitable[None]]] = ()
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
+    signals: Sequence[str] = ()
     read_lag: LagReader | None = None
     tags: list[dict[str, str]] = field(default_factory=list)
     contract: Sequence[Callable[[dict[str, Any]], None]] = ()
@@ -175,6 +180,8 @@ def _lifespan(parts: ServiceParts) -> Callable[[FastAPI], contextlib.AbstractAsy
         await probe.probe()
         stop = asyncio.Event()
         tasks: list[Task] = [probe.run]
+        if settings.environment != "test":
+            tasks.append(Wakes(parts.state.database, (PUBLISHED, SEQUENCED, *parts.signals)).run)
         if settings.run_workers:
             tasks += [*parts.tasks, periodic(parts.state.database, partial(_forget, parts.state), batch=1000)]
             if settings.event_retention_days is not None:
