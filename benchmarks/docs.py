@@ -19,6 +19,8 @@ TITLES = {
     "feed": "Read the event feed (per event)",
     "recommend": "Recommend ten home units (floor: numpy's top ten of ready scores)",
     "yardsticks": "The three yardsticks (floor: the same counts in plain SQL; above 1 is faster)",
+    "webhooks": "Deliver webhooks (floor: a bare session of aiohttp posting the same bytes)",
+    "neighbours": "From commit to receipt beside bad neighbours (floor: without them)",
 }
 GOALS = {"get": 0.22, "list": 0.35, "create": 0.30}
 _BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
