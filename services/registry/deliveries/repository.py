@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -27,7 +28,7 @@ from services.registry.deliveries.models import (
 from services.registry.deliveries.schemas import DeliveryState
 from services.registry.webhooks.models import webhook_endpoints, webhook_lanes
 from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.hot import HotInsert
+from shared.db.hot import HotInsert, HotUpdate
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer
@@ -68,17 +69,17 @@ async def change_lanes(tx: WriteSession, changes: Mapping[str, Mapping[str, Any]
     """Update locked lanes; all of a call change the same columns."""
     if not changes:
         return
-    columns = next(iter(changes.values())).keys()
-    statement = (
-        update(_lanes)
-        .where(_lanes.c.id == bindparam("lane_id"))
-        .values({name: bindparam(f"new_{name}", type_=_lanes.c[name].type) for name in columns})
-    )
     rows = [
         {"lane_id": lane_id, **{f"new_{name}": value for name, value in values.items()}}
         for lane_id, values in sorted(changes.items())
     ]
-    await tx.execute(statement, rows)
+    await _change_of(tuple(next(iter(changes.values())))).run(tx, rows)
+
+
+@lru_cache
+def _change_of(columns: tuple[str, ...]) -> HotUpdate:
+    values = {name: bindparam(f"new_{name}", type_=_lanes.c[name].type) for name in columns}
+    return HotUpdate(update(_lanes).where(_lanes.c.id == bindparam("lane_id")).values(values))
 
 
 async def claim_lanes(
@@ -165,7 +166,7 @@ _key = and_(
     _d.c.sequence == bindparam("at_sequence"),
     _d.c.created_at == bindparam("of_created_at", type_=_d.c.created_at.type),
 )
-_finish = (
+_finish = HotUpdate(
     update(_d)
     .where(_key, _PENDING)
     .values(
@@ -186,8 +187,7 @@ async def finish(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     names = ("state", "attempts", "tries", "due_at", "finished_at")
     params = [{**_key_of(row["delivery"]), **{f"new_{name}": row[name] for name in names}} for row in rows]
-    if params:
-        await tx.execute(_finish, params)
+    await _finish.run(tx, params)
 
 
 def _key_of(delivery: Row) -> dict[str, Any]:
