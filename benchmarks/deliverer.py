@@ -1,8 +1,8 @@
 """A process that sends webhooks: `python -m benchmarks.deliverer ROLE`.
 
-``bare`` posts one message again and again through a session of aiohttp and knows no store. ``worker`` runs the
-dispatcher alone on a store that is filled. ``registry`` runs sequencer, fan-out and dispatcher, and writes the
-events itself, as a process of registry does.
+``bare`` posts one message again and again through a session of aiohttp and knows no store. ``worker`` runs
+the dispatcher alone on a store that is filled. ``registry`` runs sequencer, fan-out and dispatcher, and
+writes the events itself, as a process of registry does.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ from shared.messaging.outbox import publish_rows
 
 PROFILE = "FEIDI_BENCH_PROFILE"
 """Environment variable: the file into which a worker writes its profile, which slows it down."""
+
+_PATTERN = messaging.events.select().where(messaging.events.c.type == "project.created").limit(1)
 
 
 class CountingClient(EgressClient):
@@ -119,11 +121,13 @@ class Registry:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def answer(self, command: dict[str, Any]) -> Any:
-        """Write events at a rate and return, by event, the instant at which its commit had returned."""
-        stop = asyncio.Event()
-        self._tasks = [asyncio.create_task(task.run(stop)) for task in (self._sequencer, self._dispatcher)]
+        """Start, or write events at a rate and return the instants at which their commits had returned."""
+        if command["do"] == "start":
+            stop, tasks = asyncio.Event(), (self._sequencer, self._dispatcher)
+            self._tasks = [asyncio.create_task(task.run(stop)) for task in tasks]
+            return None
         async with self._database.read() as session:
-            pattern = await session.row(messaging.events.select().limit(1))
+            pattern = await session.row(_PATTERN)
         assert pattern is not None
         committed: dict[str, float] = {}
         together, rate = command["together"], command["per_second"]

@@ -82,9 +82,7 @@ def fill(url: str, waiting: Sequence[Waiting]) -> None:
         for lane in waiting:
             given = {"size": lane.count, "endpoint": lane.endpoint_id}
             connection.execute(text(_deliveries_sql(sqlite, deliveries, lane)), given)
-            connection.execute(
-                text("UPDATE webhook_lanes SET sequence = :size WHERE id = :endpoint"), given
-            )
+            connection.execute(text("UPDATE webhook_lanes SET sequence = :size WHERE id = :endpoint"), given)
         for index in deliveries.indexes:
             index.create(connection)
         head = text("UPDATE feed_state SET head = :head")

@@ -1,7 +1,7 @@
 """A receiver of webhooks that costs little: `python -m benchmarks.receiver`; the path decides the answer.
 
-``/ok…`` is answered with 200 at once and noted with the instant, ``/slow`` after 15 s, ``/busy`` with 429 and a
-Retry-After. Instants are of the system's monotonic clock, which every process on the machine shares.
+``/ok…`` is answered with 200 at once and noted with the instant, ``/slow`` after 15 s, ``/busy`` with 429 and
+a Retry-After. Instants are of the system's monotonic clock, which every process on the machine shares.
 """
 
 import asyncio
