@@ -34,7 +34,7 @@ async def run(run: Run) -> None:
             variants = {
                 name: partial(cell, run, store, rate, peaks[name], bad=name != "alone") for name in peaks
             }
-            done = await interleave(variants, run.effort.rounds, warmups=0)
+            done = await interleave(variants, max(1, run.effort.rounds // 2), warmups=0)
             for name, batches in done.items():
                 note = f"{rate} events/s, in transactions of {RATES[rate]}, {HEALTHY} healthy endpoints"
                 for by in ("p50", "p99"):
