@@ -23,6 +23,8 @@ BENCHMARKS = {
     "feed": "feeds",
     "recommend": "recommendations",
     "yardsticks": "yardsticks",
+    "webhooks": "webhooks",
+    "neighbours": "neighbours",
 }
 
 

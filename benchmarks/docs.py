@@ -19,12 +19,15 @@ TITLES = {
     "feed": "Read the event feed (per event)",
     "recommend": "Recommend ten home units (floor: numpy's top ten of ready scores)",
     "yardsticks": "The three yardsticks (floor: the same counts in plain SQL; above 1 is faster)",
+    "webhooks": "Deliver webhooks (floor: a bare session of aiohttp posting the same bytes)",
+    "neighbours": "From commit to receipt beside bad neighbours (floor: without them)",
 }
 GOALS = {"get": 0.22, "list": 0.35, "create": 0.30}
 _BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 _HEAD = (
-    "| what | database | rows | form | CPU µs | floor / this | rounds | per s | p50 ms | p99 ms | peak MB |\n"
-    "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|\n"
+    "| what | database | rows | form | CPU µs | floor / this | rounds | per s "
+    "| p50 ms | p95 ms | p99 ms | peak MB |\n"
+    "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 )
 
 
@@ -54,7 +57,7 @@ def row(figure: Figure) -> str:
     digits = 1 if (figure.cpu_us or 0) < 10 else 0
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
     spread = "" if figure.ratio is None else f"{figure.ratio_low:.2f}–{figure.ratio_high:.2f}"
-    by = " (wall)" if figure.ratio_of == "wall" else ""
+    by = f" ({figure.ratio_of})" if figure.ratio_of not in ("", "cpu") else ""
     cells = [
         figure.variant + (f" ({figure.note})" if figure.note else ""),
         figure.database,
@@ -65,6 +68,7 @@ def row(figure: Figure) -> str:
         spread,
         text(figure.per_second),
         text(figure.p50_ms, 2),
+        text(figure.p95_ms, 1),
         text(figure.p99_ms, 1),
         text(figure.peak_mb),
     ]

@@ -25,6 +25,9 @@ class Batch:
         return self.wall_s / self.requests * 1e6
 
     def cost(self, by: str) -> float:
+        """What is compared with the floor: ``cpu``, ``wall``, or a percentile as ``p50``."""
+        if by.startswith("p"):
+            return percentile(self.latencies_s, int(by[1:]) / 100)
         return self.cpu_us if by == "cpu" else self.wall_us
 
 
@@ -41,6 +44,7 @@ class Figure:
     wall_us: float | None = None
     per_second: float | None = None
     p50_ms: float | None = None
+    p95_ms: float | None = None
     p99_ms: float | None = None
     peak_mb: float | None = None
     ratio: float | None = None
@@ -95,7 +99,7 @@ def figure(
     peak_mb: float | None = None,
     note: str = "",
 ) -> Figure:
-    """Sum up a variant's batches; ``by`` says whether CPU or wall time is compared with the floor."""
+    """Sum up a variant's batches; ``by`` says what is compared with the floor."""
     latencies = [value for batch in batches for value in batch.latencies_s]
     wall = median(batch.wall_us for batch in batches)
     compared: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
@@ -111,6 +115,7 @@ def figure(
         wall_us=wall,
         per_second=1e6 / wall,
         p50_ms=percentile(latencies, 0.5) * 1000 if latencies else None,
+        p95_ms=percentile(latencies, 0.95) * 1000 if latencies else None,
         p99_ms=percentile(latencies, 0.99) * 1000 if latencies else None,
         peak_mb=peak_mb,
         ratio=compared[0],

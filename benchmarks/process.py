@@ -32,6 +32,17 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
+    async def ask(self, do: str, **more: Any) -> Any:
+        """Have a process of ``benchmarks.child`` do something and return what it says."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": do, **more}) + "\n")
+        self._process.stdin.flush()
+        line = await asyncio.to_thread(self._process.stdout.readline)
+        if not line.strip():
+            raise RuntimeError(f"a process ended before it had answered {do!r}; its log tells why")
+        return json.loads(line)
+
     async def closed(self, calls: Calls, count: int, connections: int, expected: int) -> Batch:
         """As fast as so many callers go that each wait for their answer."""
         return await self._measured(closed_loop(self.port, calls, count, connections, expected))
@@ -48,9 +59,11 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(target: str, config: Mapping[str, Any], log: Path) -> AsyncIterator[Server]:
+async def serving(
+    target: str, config: Mapping[str, Any], log: Path, module: str = "benchmarks.server"
+) -> AsyncIterator[Server]:
     """Run a target in a process of its own; its log goes to a file, as in operation it goes somewhere."""
-    process = _start(target, log)
+    process = _start(target, log, module)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -70,10 +83,10 @@ async def serving(target: str, config: Mapping[str, Any], log: Path) -> AsyncIte
         process.stdout.close()
 
 
-def _start(target: str, log: Path) -> "subprocess.Popen[str]":
+def _start(target: str, log: Path, module: str) -> "subprocess.Popen[str]":
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.server", target],
+            [sys.executable, "-m", module, target],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,

@@ -14,14 +14,22 @@ def registry(config: Config) -> FastAPI:
     """Registry as it runs in operation; only its tokens are signed by the run's own key."""
     from services.registry.access.authentication import RegistryAuthenticator
     from services.registry.app import create_app
-    from services.registry.settings import RegistrySettings
 
-    app = create_app(RegistrySettings(**_common(config)))
+    app = create_app(settings(config))
     state = app.state.service
     state.authenticator = RegistryAuthenticator(
         state.database, verifier(config["jwk"]), state.extra["access"].usage, token_ttl_s=900
     )
     return app
+
+
+def settings(config: Config) -> Any:
+    """Those of registry; its webhooks may go to this machine, where the receivers are."""
+    from services.registry.settings import RegistrySettings
+
+    return RegistrySettings(
+        **_common(config), webhook_allow_http=True, webhook_allowed_networks=["127.0.0.0/8"]
+    )
 
 
 def matching(config: Config) -> FastAPI:

@@ -129,8 +129,8 @@ async def _keep_session(_connection: Any) -> None:
     """Nothing to reset: these connections only run single SELECTs."""
 
 
-async def insert_rows(connection: Any, dialect: str, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run an INSERT for each row on the connection of a transaction, in one round trip.
+async def execute_rows(connection: Any, dialect: str, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run an INSERT or UPDATE for each row on the connection of a transaction, in one round trip.
 
     On SQLite without aiosqlite's thread, which idles while its transaction waits here: the switch to it costs
     several times what the statement does.

@@ -2,20 +2,20 @@
 
 SQLAlchemy's execution costs several times what the driver does for one row by key. A ``HotQuery`` is still
 written in Core, so both databases share it, and returns the same values: types with a result processor keep
-it. It reads committed state outside of any transaction. A ``HotInsert`` writes inside of one.
+it. It reads committed state outside of any transaction. ``HotInsert`` and ``HotUpdate`` write inside of one.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, Table, bindparam, insert
+from sqlalchemy import ColumnElement, Float, Select, Table, Update, bindparam, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from shared.db.driver import first_row, insert_rows
+from shared.db.driver import execute_rows, first_row
 from shared.db.engine import Database, Row, WriteSession
 
 _FLOAT8_OID = 701
@@ -80,7 +80,28 @@ class HotInsert:
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._compiled[key] = _CompiledInsert(self._table, *key)
-        await insert_rows(connection, tx.dialect, compiled.sql, [compiled.values(row) for row in rows])
+        await execute_rows(connection, tx.dialect, compiled.sql, [compiled.values(row) for row in rows])
+
+
+class HotUpdate:
+    """One UPDATE with ``bindparam`` parameters, run in a transaction for each of many rows."""
+
+    def __init__(self, statement: Update) -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Bound] = {}
+
+    async def run(self, tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run the statement once for each row of parameters."""
+        if not rows:
+            return
+        connection = await tx.driver_connection()
+        if connection is None:
+            await tx.execute(self._statement, list(rows))
+            return
+        compiled = self._compiled.get(tx.dialect)
+        if compiled is None:
+            compiled = self._compiled[tx.dialect] = _Bound(self._statement, tx.dialect)
+        await execute_rows(connection, tx.dialect, compiled.sql, [compiled.values(row) for row in rows])
 
 
 @lru_cache
@@ -109,8 +130,8 @@ def _oid(column: ColumnElement[Any]) -> int | None:
     return _FLOAT8_OID if isinstance(column.type, Float) else None
 
 
-class _Compiled:
-    def __init__(self, statement: Select[Any], name: str) -> None:
+class _Bound:
+    def __init__(self, statement: Select[Any] | Update, name: str) -> None:
         dialect = _DIALECTS[name]
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)
@@ -118,15 +139,21 @@ class _Compiled:
         names = list(compiled.positiontup or [])
         self._bound = [(name, compiled.binds[name].type._cached_bind_processor(dialect)) for name in names]
         self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        columns = statement.selected_columns
-        self._columns = [column.name for column in columns]
-        processors = (column.type._cached_result_processor(dialect, _oid(column)) for column in columns)
-        self._processors = [(index, processor) for index, processor in enumerate(processors) if processor]
 
     def values(self, params: Mapping[str, Any]) -> list[Any]:
         """Return the parameters as the driver takes them, in the order of the statement."""
         given = {**self._constants, **params}
         return [process(given[name]) if process else given[name] for name, process in self._bound]
+
+
+class _Compiled(_Bound):
+    def __init__(self, statement: Select[Any], name: str) -> None:
+        super().__init__(statement, name)
+        dialect = _DIALECTS[name]
+        columns = statement.selected_columns
+        self._columns = [column.name for column in columns]
+        processors = (column.type._cached_result_processor(dialect, _oid(column)) for column in columns)
+        self._processors = [(index, processor) for index, processor in enumerate(processors) if processor]
 
     def process(self, row: Any) -> dict[str, Any]:
         """Return the driver's row as a dict, with the types' own conversions."""

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.metrics.kpis.standing import LANDING_MEASURES, MEASURES, NOTHING, landing_counts, standings
 from services.metrics.kpis.tables import EVERYTHING, FIRST_YEAR, kpi_cells, landing_cells
 from services.metrics.ledger.histories import History
-from shared.db.driver import insert_rows
+from shared.db.driver import execute_rows
 from shared.db.engine import WriteSession
 
 Place = tuple[str, ...]
@@ -123,7 +123,7 @@ async def _add(tx: WriteSession, table: Table, rows: Sequence[tuple[Any, ...]]) 
         columns = map(list, zip(*rows, strict=True))
         await tx.execute(statement, dict(zip(table.columns.keys(), columns, strict=True)))
     else:
-        await insert_rows(await tx.driver_connection(), tx.dialect, statement, rows)
+        await execute_rows(await tx.driver_connection(), tx.dialect, statement, rows)
 
 
 def _statement(table: Table, dialect: str) -> Any:

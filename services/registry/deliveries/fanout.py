@@ -85,23 +85,30 @@ async def deliver(tx: WriteSession, chosen: Mapping[str, Sequence[Row]]) -> None
     lanes = await repository.lock_lanes(tx, chosen)
     rows: list[dict[str, Any]] = []
     changes: dict[str, dict[str, Any]] = {}
+    wakes = False
     for endpoint_id, lane in lanes.items():
         head = lane["sequence"]
         for number, event in enumerate(chosen[endpoint_id], head + 1):
             rows.append(_delivery(endpoint_id, number, event, now))
-        changes[endpoint_id] = {
-            "sequence": head + len(chosen[endpoint_id]),
-            "due_at": _due(lane, now),
-        }
+        due_at = _due(lane, now)
+        changes[endpoint_id] = {"sequence": head + len(chosen[endpoint_id]), "due_at": due_at}
+        wakes = wakes or (due_at is not None and due_at <= now and not _is_leased(lane, now))
         tx.after_commit(tx.database.signal(lane_signal(endpoint_id)).notify)
     await repository.add(tx, rows)
     await repository.change_lanes(tx, changes)
-    tx.after_commit(tx.database.signal(LANES).notify)
+    if wakes:
+        tx.after_commit(tx.database.signal(LANES).notify)
 
 
 def lane_signal(endpoint_id: str) -> str:
     """Return the name of the signal that an endpoint has more to send."""
     return f"webhooks.lane.{endpoint_id}"
+
+
+def _is_leased(lane: Row, now: datetime) -> bool:
+    """Whether somebody works on the lane, who looks for more before giving it back."""
+    until: datetime | None = lane["leased_until"]
+    return until is not None and until > now
 
 
 def _due(lane: Row, now: datetime) -> datetime | None:

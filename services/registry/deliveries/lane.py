@@ -18,7 +18,7 @@ from services.registry.deliveries.schemas import DeliveryState
 from services.registry.egress.client import Answer, EgressClient
 from services.registry.signatures.standard_webhooks import ID, SIGNATURE, TIMESTAMP, sign
 from services.registry.webhooks.schemas import DisabledReason, EndpointStatus, Signature
-from services.registry.webhooks.service import generation_of
+from services.registry.webhooks.service import current_generation
 from shared import clock
 from shared.db.engine import Database, Row
 
@@ -139,16 +139,16 @@ class LaneTurn:
         endpoint = self._endpoint
         if len(self._busy) >= _MAX_UNWRITTEN:
             await self._flush()
-        async with self._sender.database.read() as session:
-            if await generation_of(session) != self._generation:
-                return False
-            # What is written while this reads may still be read as pending.
-            busy = set(self._busy)
-            rows = await repository.due(
-                session, endpoint["id"], endpoint["ordering"], clock.now(), _READ + len(self._busy)
-            )
+        database = self._sender.database
+        if await current_generation(database) != self._generation:
+            return False
+        # What is written while this reads may still be read as pending.
+        busy = set(self._busy)
+        rows = await repository.due(
+            database, endpoint["id"], endpoint["ordering"], clock.now(), _READ + len(busy)
+        )
         if forgotten := [row for row in rows if row["payload"] is None]:
-            async with self._sender.database.write() as tx:
+            async with database.write() as tx:
                 await repository.cancel(tx, forgotten, clock.now())
         for row in rows:
             if row["sequence"] not in busy and row["payload"] is not None:

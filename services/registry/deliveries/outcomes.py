@@ -1,6 +1,7 @@
 """Writing what became of attempts: many at a time in one transaction, each only while its lane is leased."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,9 @@ from shared.messaging.outbox import publish
 
 _ABOUT_WEBHOOKS = "webhook"
 _MAX_RESPONSE = 16 * 1024
+_FULL = 64
+REST_S = 0.01
+"""The least time between two transactions, unless many reports wait or one holds up the next of its lane."""
 
 
 class LaneLost(Exception):
@@ -57,17 +61,23 @@ class Report:
 
 
 class OutcomeWriter:
-    """Writes reports; those that come while a transaction runs share the next one."""
+    """Writes reports; those that come while a transaction runs, or in the rest after it, share the next one.
+
+    A transaction costs a worker as much as several messages, so that resting lets it send more.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[tuple[Report, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     def submit(self, report: Report) -> asyncio.Future[None]:
         """Return a future that is done once the report is committed, or raises ``LaneLost``."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((report, written))
+        if report.ordering != "none" or report.disable is not None or len(self._waiting) >= _FULL:
+            self._hurry.set()
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
         return written
@@ -75,6 +85,7 @@ class OutcomeWriter:
     async def _write_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
+            self._hurry.clear()
             try:
                 async with self._database.write() as tx:
                     lost = await write_reports(tx, [report for report, _ in batch])
@@ -83,6 +94,9 @@ class OutcomeWriter:
             else:
                 for report, written in batch:
                     _settle([(report, written)], LaneLost() if report.lane_id in lost else None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REST_S):
+                    await self._hurry.wait()
 
 
 def _settle(batch: Sequence[tuple[Report, asyncio.Future[None]]], error: Exception | None) -> None:

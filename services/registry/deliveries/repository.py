@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     and_,
@@ -27,8 +29,8 @@ from services.registry.deliveries.models import (
 )
 from services.registry.deliveries.schemas import DeliveryState
 from services.registry.webhooks.models import webhook_endpoints, webhook_lanes
-from shared.db.engine import ReadSession, Row, WriteSession
-from shared.db.hot import HotInsert
+from shared.db.engine import Database, ReadSession, Row, WriteSession
+from shared.db.hot import HotInsert, HotQuery, HotUpdate
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer
@@ -69,17 +71,17 @@ async def change_lanes(tx: WriteSession, changes: Mapping[str, Mapping[str, Any]
     """Update locked lanes; all of a call change the same columns."""
     if not changes:
         return
-    columns = next(iter(changes.values())).keys()
-    statement = (
-        update(_lanes)
-        .where(_lanes.c.id == bindparam("lane_id"))
-        .values({name: bindparam(f"new_{name}", type_=_lanes.c[name].type) for name in columns})
-    )
     rows = [
         {"lane_id": lane_id, **{f"new_{name}": value for name, value in values.items()}}
         for lane_id, values in sorted(changes.items())
     ]
-    await tx.execute(statement, rows)
+    await _change_of(tuple(next(iter(changes.values())))).run(tx, rows)
+
+
+@lru_cache
+def _change_of(columns: tuple[str, ...]) -> HotUpdate:
+    values = {name: bindparam(f"new_{name}", type_=_lanes.c[name].type) for name in columns}
+    return HotUpdate(update(_lanes).where(_lanes.c.id == bindparam("lane_id")).values(values))
 
 
 async def claim_lanes(
@@ -125,7 +127,7 @@ async def endpoint_at_work(session: ReadSession, endpoint_id: str) -> Row:
     return row
 
 
-def _eligible(endpoint_id: str, ordering: str) -> Select[Any]:
+def _eligible(endpoint_id: str | BindParameter[str], ordering: str) -> Select[Any]:
     """Select what may be sent next as far as order goes, whenever it is due."""
     mine = _with_payload.where(_d.c.endpoint_id == endpoint_id, _PENDING)
     if ordering == "endpoint":
@@ -142,15 +144,25 @@ def _eligible(endpoint_id: str, ordering: str) -> Select[Any]:
     return mine.order_by(_d.c.due_at, _d.c.sequence)
 
 
+_due_now = _d.c.due_at <= bindparam("instant", type_=_d.c.due_at.type)
+_DUE = {
+    "none": HotQuery(_eligible(bindparam("endpoint_id"), "none").where(_due_now).limit(bindparam("most"))),
+    "endpoint": HotQuery(_eligible(bindparam("endpoint_id"), "endpoint")),
+}
+
+
 async def due(
-    session: ReadSession, endpoint_id: str, ordering: str, instant: datetime, limit: int
+    database: Database, endpoint_id: str, ordering: str, instant: datetime, limit: int
 ) -> Sequence[Row]:
     """Return what may be sent now, with the payload of its event; an ordered endpoint's head alone."""
-    found = await session.rows(
-        _eligible(endpoint_id, ordering).where(_d.c.due_at <= instant).limit(limit)
-        if ordering != "endpoint"
-        else _eligible(endpoint_id, ordering)
-    )
+    if ordering in _DUE:
+        params = {"endpoint_id": endpoint_id, "instant": instant, "most": limit}
+        found: Sequence[Row] = await _DUE[ordering].rows(database, params)
+    else:
+        # It may have to pass over much that waits behind others, for which SQLite's loop is no place.
+        statement = _eligible(endpoint_id, ordering).where(_d.c.due_at <= instant).limit(limit)
+        async with database.read() as session:
+            found = await session.rows(statement)
     return [row for row in found if row["due_at"] <= instant]
 
 
@@ -166,7 +178,7 @@ _key = and_(
     _d.c.sequence == bindparam("at_sequence"),
     _d.c.created_at == bindparam("of_created_at", type_=_d.c.created_at.type),
 )
-_finish = (
+_finish = HotUpdate(
     update(_d)
     .where(_key, _PENDING)
     .values(
@@ -187,8 +199,7 @@ async def finish(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     names = ("state", "attempts", "tries", "due_at", "finished_at")
     params = [{**_key_of(row["delivery"]), **{f"new_{name}": row[name] for name in names}} for row in rows]
-    if params:
-        await tx.execute(_finish, params)
+    await _finish.run(tx, params)
 
 
 def _key_of(delivery: Row) -> dict[str, Any]:

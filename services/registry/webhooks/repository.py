@@ -14,7 +14,8 @@ from services.registry.webhooks.models import (
     webhook_secrets,
 )
 from services.registry.webhooks.schemas import EndpointStatus
-from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.engine import Database, ReadSession, Row, WriteSession
+from shared.db.hot import HotQuery
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer
@@ -123,6 +124,15 @@ async def forget_secrets(tx: WriteSession, endpoint_id: str, instant: datetime) 
 async def generation(session: ReadSession) -> int:
     """Return how often any subscription has changed."""
     return int(await session.scalar(select(webhook_generation.c.generation)) or 0)
+
+
+_GENERATION = HotQuery(select(webhook_generation.c.generation))
+
+
+async def current_generation(database: Database) -> int:
+    """Return the same outside of any session, for those who ask often."""
+    row = await _GENERATION.first(database, {})
+    return 0 if row is None else int(row["generation"])
 
 
 async def next_generation(tx: WriteSession) -> None:

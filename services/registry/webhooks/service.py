@@ -39,7 +39,7 @@ from services.registry.webhooks.schemas import (
 )
 from services.registry.webhooks.subscription import Subscription
 from shared import clock
-from shared.db.engine import ReadSession, Row, WriteSession
+from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page
 from shared.db.visibility import Viewer, set_parties
@@ -306,6 +306,11 @@ async def subscriptions(session: ReadSession) -> list[Subscription]:
 async def generation_of(session: ReadSession) -> int:
     """Return a number that moves with every change of any endpoint."""
     return await repository.generation(session)
+
+
+async def current_generation(database: Database) -> int:
+    """Return the same outside of any session, for those who ask often."""
+    return await repository.current_generation(database)
 
 
 async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
