@@ -51,7 +51,7 @@ class RegistrySettings(ServiceSettings):
         return texts
 
     webhook_lease_s: float = Field(default=60.0, ge=1, le=600)
-    """After how many seconds another process takes over the deliveries of one that died."""
+    """After how many seconds another process takes over from one that died; an answer may take 40 % of it."""
     clock: Literal["real", "movable"] = "real"
     """`movable` lets `POST /v1/sandbox/clock` put registry ahead of time; only in a sandbox or a test."""
 

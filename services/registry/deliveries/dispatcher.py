@@ -11,6 +11,7 @@ from services.registry.deliveries.lane import LaneTurn, Sender, takes_part
 from services.registry.deliveries.outcomes import OutcomeWriter
 from services.registry.deliveries.sweep import sweep
 from services.registry.egress.client import EgressClient
+from services.registry.egress.policy import SLOWEST_ANSWER_S
 from services.registry.webhooks.parts import WebhookParts
 from services.registry.webhooks.schemas import EndpointStatus
 from services.registry.webhooks.service import LANES, generation_of, live_keys
@@ -18,7 +19,6 @@ from shared import clock
 from shared.db.engine import Database, Row, WriteSession
 from shared.messaging.loop import LeaseLoop
 
-_SLOWEST_ANSWER_S = 15.0
 _MARGIN_S = 5.0
 _LINGER_S = 0.5
 
@@ -45,13 +45,12 @@ class Dispatcher:
         self._parts = parts
         self._stopping = False
         self._linger_s = 0.0
-        turn_s = max(lease_s * 0.8 - _SLOWEST_ANSWER_S - _MARGIN_S, lease_s / 4)
         self._sender = Sender(
             database,
             client,
             OutcomeWriter(database),
             parts.signing_key,
-            turn_s,
+            turn_s_of(lease_s),
             lambda: self._stopping,
             lambda: self._linger_s,
         )
@@ -135,6 +134,11 @@ class Dispatcher:
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._stopping = True
+
+
+def turn_s_of(lease_s: float) -> float:
+    """Return for how long a turn may begin to send, so that the last answer is written within the lease."""
+    return max(lease_s * 0.8 - SLOWEST_ANSWER_S - _MARGIN_S, lease_s / 4)
 
 
 def _wants_handshake(endpoint: Row) -> bool:

@@ -47,7 +47,7 @@ class Sender:
 def message_headers(
     sender: Sender, endpoint: Row, keys: list[bytes], message_id: str, body: bytes, type: str
 ) -> dict[str, str]:
-    """Return the headers of a message that is sent now; receivers compare its time with the wall clock."""
+    """Return the headers of a message sent now, by the wall clock: receivers compare it with theirs."""
     at = int(clock.real().timestamp())
     symmetric = keys if Signature.V1 in endpoint["signatures"] else []
     private_key = sender.signing_key if Signature.V1A in endpoint["signatures"] else None

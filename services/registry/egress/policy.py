@@ -10,6 +10,8 @@ from services.registry.egress.addresses import is_public
 from services.registry.settings import RegistrySettings
 
 OWN_PATH = "/v1/sandbox/receivers/"
+SLOWEST_ANSWER_S = 15.0
+_ANSWERED_SHARE = 0.4  # The rest of a short lease is for what was sent before, and for writing.
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*", re.ASCII)
 
@@ -28,7 +30,7 @@ class EgressPolicy:
     own_origin: str | None = None
     own_path: str = OWN_PATH
     connect_s: float = 5.0
-    total_s: float = 15.0
+    total_s: float = SLOWEST_ANSWER_S
 
     def allows(self, address: str) -> bool:
         """Say whether an address may be dialled: a public one, or one of a network the operator opened."""
@@ -62,9 +64,13 @@ def networks_of(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def policy_of(settings: RegistrySettings) -> EgressPolicy:
-    """Return the policy a registry is configured with; its own origin is its public URL."""
+    """Return the policy a registry is configured with; its own origin is its public URL.
+
+    A receiver that never answers is given up within the lease: else nothing would be known of the attempt.
+    """
     return EgressPolicy(
         allow_http=settings.webhook_allow_http,
         allowed_networks=tuple(settings.webhook_allowed_networks),
         own_origin=settings.issuer,
+        total_s=min(SLOWEST_ANSWER_S, settings.webhook_lease_s * _ANSWERED_SHARE),
     )
