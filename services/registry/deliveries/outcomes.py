@@ -138,7 +138,7 @@ async def _keep_order(tx: WriteSession, report: Report) -> None:
     for outcome in report.outcomes:
         if outcome.state is DeliveryState.PENDING:
             await repository.hold_behind(tx, outcome.delivery, outcome.due_at)
-        elif outcome.delivery["tries"]:
+        elif outcome.delivery["attempts"]:
             await repository.free_behind(tx, outcome.delivery, clock.now())
 
 

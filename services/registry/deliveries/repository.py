@@ -220,6 +220,7 @@ async def hold_behind(tx: WriteSession, delivery: Row, due_at: datetime) -> None
         _d.c.subject_id == delivery["subject_id"],
         _d.c.sequence > delivery["sequence"],
         _PENDING,
+        _d.c.tries == 0,
         _d.c.due_at < due_at,
     )
     await tx.execute(update(_d).where(behind).values(due_at=due_at))

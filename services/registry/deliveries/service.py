@@ -76,6 +76,7 @@ async def cancel(tx: WriteSession, actor: Principal, delivery_id: str) -> Delive
         raise DeliveryNotPending()
     over = {"state": DeliveryState.CANCELLED.value, "finished_at": clock.now()}
     await repository.change(tx, row, over)
+    await repository.free_behind(tx, row, clock.now())
     await make_due(tx, row["endpoint_id"])
     return read_of({**row, **over})
 

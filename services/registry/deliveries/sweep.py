@@ -34,5 +34,8 @@ async def _sweep_some(tx: WriteSession, endpoint: Row, how: dict[str, Any]) -> N
         facts = await facts_of(tx, [{**row, "type": row["event_type"]} for row in rows], [subscription])
         doomed = [row for row, fact in zip(rows, facts, strict=True) if not subscription.takes(fact)]
     await repository.cancel(tx, doomed, clock.now())
+    for row in doomed:
+        if row["attempts"]:
+            await repository.free_behind(tx, row, clock.now())
     rest = {**how, "after": rows[-1]["sequence"]} if len(rows) == _BATCH else None
     await change_lane(tx, endpoint["id"], {"sweep": rest})
