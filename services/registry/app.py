@@ -39,6 +39,8 @@ from services.registry.projects.routes import projects_router
 from services.registry.projects.service import hold_projects_of_enclave, refresh_projects_of_enclave
 from services.registry.reference.routes import router as reference_router
 from services.registry.relay.service import Relays
+from services.registry.replays.routes import router as replays_router
+from services.registry.replays.service import replay_some
 from services.registry.residencies.routes import router as residencies_router
 from services.registry.residencies.space import check_still_fits
 from services.registry.residencies.timer import give_notice
@@ -50,9 +52,10 @@ from services.registry.sandbox_clock.follower import ClockFollower
 from services.registry.sandbox_clock.routes import router as sandbox_clock_router
 from services.registry.settings import RegistrySettings
 from services.registry.stages.routes import router as stages_router
+from services.registry.webhooks.keys import keys_at
+from services.registry.webhooks.lanes import LANES
 from services.registry.webhooks.parts import EXTRA as WEBHOOKS
 from services.registry.webhooks.routes import router as webhooks_router
-from services.registry.webhooks.service import LANES, keys_at
 from shared.db.keyset import CursorSigner
 from shared.http import ServiceClient
 from shared.messaging.feed import Feed
@@ -108,6 +111,7 @@ def create_app(
                 sequencer.run,
                 *deliveries.tasks,
                 *relays.tasks,
+                periodic(database, replay_some, batch=500, period_s=1.0),
                 periodic(database, lapse),
                 periodic(database, give_notice),
                 periodic(database, forget_sandbox),
@@ -140,6 +144,7 @@ def _routers(deliveries: DeliveryParts) -> list[APIRouter]:
         landings_router,
         stages_router,
         deliveries_router,
+        replays_router,
         webhooks_router,
         reference_router,
         access_router,

@@ -11,6 +11,7 @@ from services.registry.inbound import models as inbound
 from services.registry.landings import models as landings
 from services.registry.organisations import models as organisations
 from services.registry.projects import models as projects
+from services.registry.replays import models as replays
 from services.registry.residencies import models as residencies
 from services.registry.sandbox import models as sandbox
 from services.registry.sandbox_clock import models as sandbox_clock
@@ -29,6 +30,7 @@ __all__ = [
     "metadata",
     "organisations",
     "projects",
+    "replays",
     "residencies",
     "sandbox",
     "sandbox_clock",

@@ -18,6 +18,7 @@ from shared.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    Unprocessable,
 )
 from shared.identity import Principal
 from shared.ids import new_id
@@ -137,7 +138,7 @@ async def _cursor(tx: WriteSession, tables: MessagingTables, after: str) -> str:
     try:
         return str(await locate(tx, tables, after))
     except InvalidCursor:
-        raise InvalidCursor(
+        raise Unprocessable(
             "`cursor` is a cursor of this feed, an RFC 3339 instant, `earliest` or `latest`.",
             "`cursor` 应为本事件流的游标、RFC 3339 时刻、`earliest` 或 `latest`。",
             errors=[FieldError("invalid_cursor", "is not valid here", "无效", pointer="/cursor")],

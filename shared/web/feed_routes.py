@@ -183,6 +183,7 @@ EXPIRED: dict[int | str, dict[str, Any]] = {
     410: {"description": "The cursor has expired; `earliest` starts again"},
 }
 _JSON_LINES: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such endpoint, or not visible to the caller"},
     200: {"content": {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Event"}}}},
     **EXPIRED,
 }

@@ -36,6 +36,7 @@ _VALIDATION_TEXTS = {
     "missing": ("is required", "必填"),
     "extra_forbidden": ("is not a known field", "未知字段"),
     "json_invalid": ("is not valid JSON", "不是有效的 JSON"),
+    "not_together": ("has fields that do not go together", "字段不能同时使用"),
 }
 
 

@@ -53,9 +53,12 @@ BEYOND_SCHEMA = {
     "invalid_period": "two parameters together",
     "invalid_request": "RFC 6749 forbids to repeat a field of the form, and two kinds of credentials",
     "malformed_etag": "the pattern says it, and yet a bare 0 is generated as valid for an optional If-Match",
+    "malformed_json": "a mapping holds values of any kind: no schema bounds the texts within them",
+    "not_together": "two fields or parameters together",
     "precondition_required": "a profile that exists is replaced with If-Match, a new one is put without",
     "unknown_group": "two parameters together, and the form of one depends on the other",
     "unknown_set": "which sets of records there are depends on the KPI in the path",
+    "url_not_allowed": "which hosts are addresses, and which of these are public, no schema says",
     "uri_too_long": "the bound is on the whole address, a schema bounds its parts",
 }
 """Codes of refusals for reasons that OpenAPI has no words for."""

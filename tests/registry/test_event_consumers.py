@@ -173,7 +173,7 @@ async def test_what_is_no_position_of_this_feed_is_refused(world: World) -> None
     await project_events(world, 1)
     epoch = (await world.operator.get("/v1/events")).json()["epoch"]
     for cursor, expected in {
-        "not-a-cursor": (400, "invalid_cursor"),
+        "not-a-cursor": (422, "validation_failed"),
         str(Cursor("epo_elsewhere", 1)): (410, "cursor_expired"),
         str(Cursor(epoch, 10**6)): (410, "cursor_expired"),
         "": (422, "validation_failed"),

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event, insert, text
 from services.registry.base import messaging
 from services.registry.deliveries import repository
 from services.registry.deliveries.models import webhook_deliveries
+from services.registry.webhooks.lanes import change_lanes, claim_lanes, lock_lanes
 from services.registry.webhooks.models import webhook_endpoints, webhook_lanes
 from shared import clock
 from shared.db import hot
@@ -180,7 +181,7 @@ async def test_a_claim_looks_at_lanes_that_are_due_alone(
     registry: ServiceUnderTest, instant: datetime, asked: Asked
 ) -> None:
     async with registry.database.write() as tx:
-        rows = await repository.claim_lanes(tx, "lse_1", instant, instant + timedelta(minutes=1), 256)
+        rows = await claim_lanes(tx, "lse_1", instant, instant + timedelta(minutes=1), 256)
     assert [row["id"] for row in rows] == [BUSY]
     await check(registry.database, asked, "ix_webhook_lanes_due_at")
 
@@ -189,8 +190,8 @@ async def test_lanes_are_locked_and_changed_by_their_ids(
     registry: ServiceUnderTest, instant: datetime, asked: Asked
 ) -> None:
     async with registry.database.write() as tx:
-        assert len(await repository.lock_lanes(tx, [BUSY, "whe_0001"])) == 2
-        await repository.change_lanes(tx, {BUSY: {"due_at": instant}})
+        assert len(await lock_lanes(tx, [BUSY, "whe_0001"])) == 2
+        await change_lanes(tx, {BUSY: {"due_at": instant}})
     assert len(asked.statements) == 2
     await check(registry.database, asked, "webhook_lanes")
 
@@ -232,7 +233,7 @@ async def test_an_outcome_is_written_by_the_key(
     asked.statements.clear()
     done = {"state": "delivered", "attempts": 1, "tries": 0, "due_at": instant, "finished_at": instant}
     async with registry.database.write() as tx:
-        await repository.lock_lanes(tx, [BUSY])
+        await lock_lanes(tx, [BUSY])
         await repository.finish(tx, [{"delivery": delivery, **done}])
     found = await registry.as_admin().get(f"/v1/webhook-deliveries/{delivery['id']}")
     assert found.json()["state"] == "delivered"

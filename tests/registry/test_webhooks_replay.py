@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.registry.deliveries.fanout import FanOut
-from services.registry.deliveries.replays import replay_some
 from services.registry.relay.service import consumer_from
+from services.registry.replays.service import replay_some
 from shared.messaging.received import FetchedPage
 from tests.registry.project_world import refusal
 from tests.registry.webhook_receiver import Reply

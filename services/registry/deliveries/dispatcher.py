@@ -12,9 +12,12 @@ from services.registry.deliveries.outcomes import OutcomeWriter
 from services.registry.deliveries.sweep import sweep
 from services.registry.egress.client import EgressClient
 from services.registry.egress.policy import SLOWEST_ANSWER_S
+from services.registry.webhooks import lanes
+from services.registry.webhooks.keys import live_keys
+from services.registry.webhooks.lanes import LANES
 from services.registry.webhooks.parts import WebhookParts
 from services.registry.webhooks.schemas import EndpointStatus
-from services.registry.webhooks.service import LANES, generation_of, live_keys
+from services.registry.webhooks.service import generation_of
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
 from shared.messaging.loop import LeaseLoop
@@ -69,7 +72,7 @@ class Dispatcher:
         """Free what a process that died held, where this must be the only process."""
         if self._database.dialect == "sqlite":
             async with self._database.write() as tx:
-                await repository.forget_leases(tx)
+                await lanes.forget_leases(tx)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set; what is being sent then is finished."""
@@ -86,7 +89,7 @@ class Dispatcher:
 
     async def claim(self, tx: WriteSession, token: str, until: datetime, limit: int) -> Sequence[Row]:
         """Lease lanes."""
-        rows = await repository.claim_lanes(tx, token, clock.now(), until, limit)
+        rows = await lanes.claim_lanes(tx, token, clock.now(), until, limit)
         return [{**row, "lease_token": token} for row in rows]
 
     async def work(self, item: Row) -> None:
@@ -94,7 +97,7 @@ class Dispatcher:
         token = item["lease_token"]
         async with self._database.read() as session:
             generation = await generation_of(session)
-            endpoint = await repository.endpoint_at_work(session, item["id"])
+            endpoint = await lanes.endpoint_at_work(session, item["id"])
             keys = await live_keys(session, item["id"], self._parts.sealer)
         if endpoint["sweep"] is not None:
             await sweep(self._database, endpoint, token)
@@ -105,18 +108,18 @@ class Dispatcher:
 
     async def apply(self, tx: WriteSession, item: Row, outcome: None, token: str) -> None:
         """Say when the lane is due next, and give it back."""
-        lane = (await repository.lock_lanes(tx, [item["id"]]))[item["id"]]
+        lane = (await lanes.lock_lanes(tx, [item["id"]]))[item["id"]]
         if lane["lease_token"] != token:
             return
         due_at = await self._next_due(tx, lane)
         freed: dict[str, Any] = {"due_at": due_at, "lease_token": None, "leased_until": None}
-        await repository.change_lanes(tx, {item["id"]: freed})
+        await lanes.change_lanes(tx, {item["id"]: freed})
         if due_at is not None and due_at <= clock.now():
             tx.after_commit(self._database.signal(LANES).notify)
 
     async def release(self, tx: WriteSession, token: str) -> None:
         """Give back what a stop cut short."""
-        await repository.release_lanes(tx, token)
+        await lanes.release_lanes(tx, token)
 
     async def _next_due(self, tx: WriteSession, lane: Row) -> datetime | None:
         if lane["sweep"] is not None:
@@ -124,7 +127,7 @@ class Dispatcher:
         if not lane["active"]:
             due: datetime | None = lane["handshake_at"]
             return due
-        endpoint = await repository.endpoint_at_work(tx, lane["id"])
+        endpoint = await lanes.endpoint_at_work(tx, lane["id"])
         next_due = await repository.next_due(tx, lane["id"], endpoint["ordering"])
         if next_due is None or lane["closed_until"] is None:
             return next_due

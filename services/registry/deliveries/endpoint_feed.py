@@ -7,6 +7,7 @@ from datetime import datetime
 from services.registry.deliveries import repository
 from services.registry.deliveries.body import body_of
 from services.registry.deliveries.fanout import lane_signal
+from services.registry.webhooks.lanes import endpoint_at_work
 from services.registry.webhooks.service import require_endpoint
 from shared.db.engine import Database, ReadSession
 from shared.db.visibility import Viewer
@@ -44,7 +45,7 @@ async def _read(
     async with database.snapshot() as session:
         await require_endpoint(session, viewer, endpoint_id)
         epoch = _epoch(await repository.feed_epoch(session), endpoint_id)
-        head = (await repository.endpoint_at_work(session, endpoint_id))["head"]
+        head = (await endpoint_at_work(session, endpoint_id))["head"]
         oldest = await repository.oldest_sequence(session, endpoint_id)
         forgotten = head if oldest is None else oldest - 1
         if isinstance(start, Cursor):

@@ -1,4 +1,4 @@
-"""Refusals about deliveries and replays."""
+"""Refusals about deliveries."""
 
 from shared.errors import Conflict
 
@@ -9,14 +9,6 @@ class DeliveryNotPending(Conflict):
     code = "delivery_not_pending"
     title_en = "The delivery is not pending"
     title_zh = "该推送不在等待中"
-
-
-class ReplayNotRunning(Conflict):
-    """Only a running replay can be cancelled."""
-
-    code = "replay_not_running"
-    title_en = "The replay is not running"
-    title_zh = "重放并未运行"
 
 
 class RangeTooLong(Conflict):

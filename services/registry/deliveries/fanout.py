@@ -11,7 +11,8 @@ from typing import Any
 from services.registry.deliveries import repository
 from services.registry.deliveries.schemas import DeliveryState
 from services.registry.projects.service import enclaves_of
-from services.registry.webhooks.service import LANES, generation_of, subscriptions
+from services.registry.webhooks.lanes import LANES, change_lanes, lock_lanes
+from services.registry.webhooks.service import generation_of, subscriptions
 from services.registry.webhooks.subscription import TEST_EVENT, EventFacts, Subscription
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
@@ -82,7 +83,7 @@ async def deliver(tx: WriteSession, chosen: Mapping[str, Sequence[Row]]) -> None
     if not chosen:
         return
     now = clock.now()
-    lanes = await repository.lock_lanes(tx, chosen)
+    lanes = await lock_lanes(tx, chosen)
     rows: list[dict[str, Any]] = []
     changes: dict[str, dict[str, Any]] = {}
     wakes = False
@@ -95,7 +96,7 @@ async def deliver(tx: WriteSession, chosen: Mapping[str, Sequence[Row]]) -> None
         wakes = wakes or (due_at is not None and due_at <= now and not _is_leased(lane, now))
         tx.after_commit(tx.database.signal(lane_signal(endpoint_id)).notify)
     await repository.add(tx, rows)
-    await repository.change_lanes(tx, changes)
+    await change_lanes(tx, changes)
     if wakes:
         tx.after_commit(tx.database.signal(LANES).notify)
 

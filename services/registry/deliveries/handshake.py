@@ -10,7 +10,8 @@ from services.registry.deliveries import repository
 from services.registry.deliveries.lane import Sender, message_headers
 from services.registry.deliveries.outcomes import attempt_row
 from services.registry.egress.client import Answer
-from services.registry.webhooks.service import change_lane, verified
+from services.registry.webhooks.lanes import change_lane, lock_lanes
+from services.registry.webhooks.service import verified
 from shared import clock
 from shared.db.engine import Row
 from shared.ids import new_id
@@ -36,7 +37,7 @@ async def shake_hands(sender: Sender, endpoint: Row, keys: list[bytes], token: s
     answer = await sender.client.post(endpoint["url"], body, headers)
     tries = endpoint["handshake_tries"] + 1
     async with sender.database.write() as tx:
-        lane = (await repository.lock_lanes(tx, [endpoint["id"]]))[endpoint["id"]]
+        lane = (await lock_lanes(tx, [endpoint["id"]]))[endpoint["id"]]
         if lane["lease_token"] != token:
             return
         row = attempt_row(endpoint["id"], tries, started_at, answer)

@@ -3,7 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     Column,
-    ForeignKey,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -14,7 +13,7 @@ from sqlalchemy import (
 
 from services.registry.base import metadata
 from services.registry.deliveries.partitions import by_weeks
-from shared.db.types import JsonDocument, RowId, UtcDateTime
+from shared.db.types import RowId, UtcDateTime
 
 # ``created_at`` is in the keys because PostgreSQL drops what is past the retention by partitions of it.
 webhook_deliveries = by_weeks(
@@ -78,29 +77,6 @@ webhook_attempts = by_weeks(
 )
 
 PARTITIONED = (webhook_deliveries.name, webhook_attempts.name)
-
-webhook_replays = Table(
-    "webhook_replays",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("endpoint_id", String(40), ForeignKey("webhook_endpoints.id"), nullable=False),
-    Column("mode", String(20), nullable=False),
-    Column("criteria", JsonDocument, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("position", String(80), nullable=False),
-    Column("sent", Integer, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("finished_at", UtcDateTime, nullable=True),
-    Index("ix_webhook_replays_endpoint_id", "endpoint_id", "created_at", "id"),
-)
-
-_RUNNING = webhook_replays.c.state == "running"
-
-running_replays = Index(
-    "ix_webhook_replays_running", webhook_replays.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING
-)
 
 relayed_events = Table(
     "relayed_events",

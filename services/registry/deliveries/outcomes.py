@@ -12,6 +12,7 @@ from services.registry.deliveries import repository
 from services.registry.deliveries.breaker import Standing
 from services.registry.deliveries.schemas import DELIVERY_EXHAUSTED, DeliveryRead, DeliveryState
 from services.registry.egress.client import Answer
+from services.registry.webhooks.lanes import change_lanes, lock_lanes
 from services.registry.webhooks.schemas import DisabledReason
 from services.registry.webhooks.service import disable_by_itself
 from shared import clock
@@ -111,7 +112,7 @@ def _settle(batch: Sequence[tuple[Report, asyncio.Future[None]]], error: Excepti
 
 async def write_reports(tx: WriteSession, reports: Sequence[Report]) -> set[str]:
     """Write reports, those of one lane in their order, and return the lanes whose lease had ended."""
-    lanes = await repository.lock_lanes(tx, {report.lane_id for report in reports})
+    lanes = await lock_lanes(tx, {report.lane_id for report in reports})
     held = [report for report in reports if _holds(lanes, report)]
     outcomes = [outcome for report in held for outcome in report.outcomes]
     await repository.log_attempts(tx, [_attempt(outcome) for outcome in outcomes])
@@ -122,7 +123,7 @@ async def write_reports(tx: WriteSession, reports: Sequence[Report]) -> set[str]
     for report in held:
         if report.ordering == "subject":
             await _keep_order(tx, report)
-    await repository.change_lanes(tx, {report.lane_id: report.standing.columns() for report in held})
+    await change_lanes(tx, {report.lane_id: report.standing.columns() for report in held})
     for report in held:
         if report.disable is not None:
             await disable_by_itself(tx, report.lane_id, report.disable)

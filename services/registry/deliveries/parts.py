@@ -6,7 +6,6 @@ from typing import Any
 
 from services.registry.deliveries.dispatcher import Dispatcher
 from services.registry.deliveries.fanout import FanOut
-from services.registry.deliveries.replays import replay_some
 from services.registry.deliveries.retention import forget_deliveries
 from services.registry.egress.client import EgressClient
 from services.registry.egress.policy import policy_of
@@ -15,7 +14,6 @@ from services.registry.webhooks.parts import WebhookParts
 from shared.db.engine import Database
 from shared.messaging.timer import periodic
 
-_REPLAYED_AT_ONCE = 500
 _FORGOTTEN_AT_ONCE = 1000
 
 
@@ -35,6 +33,5 @@ class DeliveryParts:
         webhooks = WebhookParts.of(settings.secret_key, policy_of(settings))
         client = EgressClient(webhooks.egress)
         dispatcher = Dispatcher(database, client, webhooks, lease_s=settings.webhook_lease_s)
-        replays = periodic(database, replay_some, batch=_REPLAYED_AT_ONCE, period_s=1.0)
         forgetting = periodic(database, forget_deliveries, batch=_FORGOTTEN_AT_ONCE)
-        return cls(webhooks, client, FanOut(), dispatcher, (dispatcher.run, replays, forgetting))
+        return cls(webhooks, client, FanOut(), dispatcher, (dispatcher.run, forgetting))

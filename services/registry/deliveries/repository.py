@@ -1,8 +1,7 @@
-"""All SQL of deliveries, attempts and lanes at work."""
+"""All SQL of deliveries, their attempts, and the events that other services told of."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -25,18 +24,14 @@ from services.registry.deliveries.models import (
     relayed_events,
     webhook_attempts,
     webhook_deliveries,
-    webhook_replays,
 )
 from services.registry.deliveries.schemas import DeliveryState
-from services.registry.webhooks.models import webhook_endpoints, webhook_lanes
 from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.hot import HotInsert, HotQuery, HotUpdate
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
-from shared.db.visibility import Viewer
-from shared.messaging.leases import claim_rows, release_rows
 
-_d, _lanes, _events = webhook_deliveries, webhook_lanes, messaging.events
+_d, _events = webhook_deliveries, messaging.events
 _PENDING = _d.c.state == DeliveryState.PENDING.value
 
 _insert_deliveries = HotInsert(webhook_deliveries)
@@ -59,72 +54,6 @@ async def add(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
 async def log_attempts(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert attempts, each with every column."""
     await _insert_attempts.run(tx, rows)
-
-
-async def lock_lanes(tx: WriteSession, endpoint_ids: Iterable[str]) -> dict[str, Row]:
-    """Lock lanes in the order of their ids and return them."""
-    chosen = select(_lanes).where(_lanes.c.id.in_(list(endpoint_ids))).order_by(_lanes.c.id)
-    return {row["id"]: row for row in await tx.rows(chosen.with_for_update())}
-
-
-async def change_lanes(tx: WriteSession, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Update locked lanes; all of a call change the same columns."""
-    if not changes:
-        return
-    rows = [
-        {"lane_id": lane_id, **{f"new_{name}": value for name, value in values.items()}}
-        for lane_id, values in sorted(changes.items())
-    ]
-    await _change_of(tuple(next(iter(changes.values())))).run(tx, rows)
-
-
-@lru_cache
-def _change_of(columns: tuple[str, ...]) -> HotUpdate:
-    values = {name: bindparam(f"new_{name}", type_=_lanes.c[name].type) for name in columns}
-    return HotUpdate(update(_lanes).where(_lanes.c.id == bindparam("lane_id")).values(values))
-
-
-async def claim_lanes(
-    tx: WriteSession, token: str, instant: datetime, until: datetime, limit: int
-) -> Sequence[Row]:
-    """Lease the lanes that have something to do now."""
-    return await claim_rows(
-        tx,
-        webhook_lanes,
-        and_(_lanes.c.due_at.is_not(None), _lanes.c.due_at <= instant),
-        token=token,
-        instant=instant,
-        until=until,
-        limit=limit,
-        order_by=[_lanes.c.due_at],
-    )
-
-
-async def release_lanes(tx: WriteSession, token: str) -> None:
-    """End the leases of a token."""
-    await release_rows(tx, webhook_lanes, token)
-
-
-async def forget_leases(tx: WriteSession) -> None:
-    """End every lease: for a store that only one process can have open, at its start."""
-    held = _lanes.c.lease_token.is_not(None)
-    await tx.execute(update(_lanes).where(held).values(lease_token=None, leased_until=None))
-
-
-async def endpoint_at_work(session: ReadSession, endpoint_id: str) -> Row:
-    """Return an endpoint with the state of its lane."""
-    statement = (
-        select(
-            webhook_endpoints,
-            *[column for column in _lanes.c if column.name not in ("id", "sequence")],
-            _lanes.c.sequence.label("head"),
-        )
-        .join(_lanes, _lanes.c.id == webhook_endpoints.c.id)
-        .where(webhook_endpoints.c.id == endpoint_id)
-    )
-    row = await session.row(statement)
-    assert row is not None
-    return row
 
 
 def _eligible(endpoint_id: str | BindParameter[str], ordering: str) -> Select[Any]:
@@ -380,57 +309,6 @@ async def count_matching(
     return int(await session.scalar(select(func.count()).select_from(fitting.limit(ceiling).subquery())))
 
 
-async def latest_of_subjects(
-    session: ReadSession, after: str, limit: int, subject_id: str | None = None
-) -> Sequence[Row]:
-    """Return the latest event of each subject after one, in the order of the subjects' ids."""
-    latest = (
-        select(_events.c.subject_id, func.max(_events.c.sequence).label("sequence"))
-        .where(_events.c.subject_id > after, _events.c.sequence.is_not(None))
-        .group_by(_events.c.subject_id)
-        .order_by(_events.c.subject_id)
-        .limit(limit)
-    )
-    if subject_id is not None:
-        latest = latest.where(_events.c.subject_id == subject_id)
-    newest = latest.subquery()
-    columns = (_events.c.sequence, _events.c.id, _events.c.type, _events.c.subject_id, _events.c.root_id)
-    statement = select(*columns).join(newest, newest.c.sequence == _events.c.sequence)
-    return await session.rows(statement.order_by(_events.c.subject_id))
-
-
-async def add_replay(tx: WriteSession, values: Mapping[str, Any]) -> None:
-    """Insert one replay."""
-    await tx.execute(insert(webhook_replays).values(values))
-
-
-async def find_replay(session: ReadSession, replay_id: str, *, lock: bool = False) -> Row | None:
-    """Return one replay."""
-    statement = select(webhook_replays).where(webhook_replays.c.id == replay_id)
-    return await session.row(statement.with_for_update() if lock else statement)
-
-
-async def next_replay(tx: WriteSession) -> Row | None:
-    """Lock a running replay that nobody else is working on."""
-    running = select(webhook_replays).where(webhook_replays.c.state == "running")
-    return await tx.row(running.order_by(webhook_replays.c.id).limit(1).with_for_update(skip_locked=True))
-
-
-async def change_replay(tx: WriteSession, replay_id: str, values: Mapping[str, Any]) -> None:
-    """Update a replay this transaction has locked."""
-    await tx.execute(update(webhook_replays).where(webhook_replays.c.id == replay_id).values(values))
-
-
-async def replay_page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner) -> Page:
-    """Return one page of the replays of the viewer's organisation."""
-    statement = select(webhook_replays).join(
-        webhook_endpoints, webhook_endpoints.c.id == webhook_replays.c.endpoint_id
-    )
-    if not viewer.sees_network:
-        statement = statement.where(webhook_endpoints.c.organisation_id == (viewer.organisation_id or ""))
-    return await fetch_page(session, statement, webhook_replays.c, query, signer)
-
-
 async def forget_relayed(tx: WriteSession, until: datetime, limit: int) -> int:
     """Delete the oldest events of other services that were recorded before an instant."""
     oldest = select(relayed_events.c.row_id, relayed_events.c.recorded_at)
@@ -439,12 +317,6 @@ async def forget_relayed(tx: WriteSession, until: datetime, limit: int) -> int:
     if old:
         await tx.execute(delete(relayed_events).where(relayed_events.c.row_id.in_(old)))
     return len(old)
-
-
-async def endpoints_with_deliveries(session: ReadSession) -> list[str]:
-    """Return the endpoints that were ever to receive anything."""
-    statement = select(_lanes.c.id).where(_lanes.c.sequence > 0).order_by(_lanes.c.id)
-    return [row["id"] for row in await session.rows(statement)]
 
 
 async def forget_oldest(tx: WriteSession, endpoint_id: str, until: datetime, limit: int) -> int:

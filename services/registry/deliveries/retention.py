@@ -5,6 +5,7 @@ from datetime import timedelta
 from services.registry.deliveries import repository
 from services.registry.deliveries.models import PARTITIONED
 from services.registry.deliveries.partitions import drop_weeks, make_weeks
+from services.registry.webhooks.lanes import endpoints_with_deliveries
 from shared import clock
 from shared.db.engine import WriteSession
 
@@ -23,7 +24,7 @@ async def forget_deliveries(tx: WriteSession, limit: int) -> int:
             await make_weeks(tx, name, now)
             await drop_weeks(tx, name, now - KEPT)
         return forgotten
-    for endpoint_id in await repository.endpoints_with_deliveries(tx):
+    for endpoint_id in await endpoints_with_deliveries(tx):
         if forgotten < limit:
             forgotten += await repository.forget_oldest(tx, endpoint_id, now - KEPT, limit - forgotten)
     return forgotten

@@ -1,18 +1,15 @@
-"""HTTP of deliveries, replays and reconciliation."""
+"""HTTP of deliveries and reconciliation."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.registry.deliveries import replays, service
+from services.registry.deliveries import service
 from services.registry.deliveries.schemas import (
     DELIVERY_LIST,
-    REPLAY_LIST,
     Attempts,
     DeliveryRead,
     Reconciliation,
-    ReplayCreate,
-    ReplayRead,
 )
 from shared.web.access import ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
@@ -110,46 +107,3 @@ async def cancel_delivery(delivery_id: str, access: Write) -> Response:
     """Give up a delivery that is pending."""
     async with access as tx:
         return access.updated(await service.cancel(tx, access.principal, delivery_id))
-
-
-@router.post(
-    "/webhook-replays", response_model=ReplayRead, status_code=202, operation_id="createWebhookReplay"
-)
-async def create_replay(body: ReplayCreate, access: Write) -> Response:
-    """Send deliveries again by time, sequence, type, state or subject, or the current state of records."""
-    async with access as tx:
-        record = await replays.create_replay(tx, access.principal, body)
-        headers = {} if record.id is None else {"Location": f"/v1/webhook-replays/{record.id}"}
-        return access.reply(202, record, record.version, headers)
-
-
-@router.get(
-    "/webhook-replays",
-    response_model=PageOf[ReplayRead],
-    operation_id="listWebhookReplays",
-    openapi_extra=list_parameters(REPLAY_LIST),
-)
-async def list_replays(access: Read) -> Response:
-    """List the replays of the caller's organisation."""
-    query = access.list_query(REPLAY_LIST)
-    async with access.session() as session:
-        records, page = await replays.list_replays(session, access.principal, query, access.state.signer)
-    return access.page(records, page)
-
-
-@router.get("/webhook-replays/{replay_id}", response_model=ReplayRead, operation_id="getWebhookReplay")
-async def get_replay(replay_id: str, access: Read) -> Response:
-    """Read how far a replay is."""
-    async with access.session() as session:
-        record = await replays.get_replay(session, access.principal, replay_id)
-    return access.item(record, record.version)
-
-
-@router.post(
-    "/webhook-replays/{replay_id}:cancel", response_model=ReplayRead, operation_id="cancelWebhookReplay"
-)
-async def cancel_replay(replay_id: str, access: Write) -> Response:
-    """Stop a replay; what it has made pending stays so."""
-    async with access as tx:
-        record = await replays.cancel_replay(tx, access.principal, replay_id)
-        return access.updated(record, version=record.version)

@@ -1,14 +1,10 @@
 """Deliveries, attempts, replays and reconciliation on the wire."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
-
-from services.registry.webhooks.schemas import EventTypes
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
-from shared.types import Id, Input, Instant, Output
+from shared.types import Instant, Output
 
 
 class DeliveryState(StrEnum):
@@ -18,13 +14,6 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     CANCELLED = "cancelled"
-
-
-class ReplayMode(StrEnum):
-    """``deliveries`` sends again what was sent; ``snapshot`` sends the latest event of every record."""
-
-    DELIVERIES = "deliveries"
-    SNAPSHOT = "snapshot"
 
 
 class DeliveryRead(Output):
@@ -65,53 +54,6 @@ class Attempts(Output):
     items: list[AttemptRead]
 
 
-Sequence = Annotated[int, Field(ge=1, le=2**53 - 1)]
-
-
-class ReplayCreate(Input):
-    """Which deliveries to send again; what is absent does not limit. A dry run only counts them."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"endpoint_id": "whe_01jd3v9w8xk4m7q2r5t6y8z0ab", "states": ["dead"], "dry_run": True}
-            ]
-        }
-    )
-
-    endpoint_id: Id
-    mode: ReplayMode = ReplayMode.DELIVERIES
-    from_time: Instant | None = Field(None, description="Created at or after.")
-    to_time: Instant | None = Field(None, description="Created before.")
-    from_sequence: Sequence | None = None
-    to_sequence: Sequence | None = None
-    event_types: EventTypes | None = None
-    states: Annotated[list[DeliveryState], Field(min_length=1, max_length=4)] | None = None
-    subject_id: Id | None = None
-    dry_run: bool = False
-
-    @model_validator(mode="after")
-    def _snapshots_have_no_past(self) -> Self:
-        past = (self.from_time, self.to_time, self.from_sequence, self.to_sequence, self.states)
-        if self.mode == ReplayMode.SNAPSHOT and any(value is not None for value in past):
-            raise ValueError("a snapshot is limited by `event_types` and `subject_id` only")
-        return self
-
-
-class ReplayRead(Output):
-    """A replay. ``sent`` counts what it has made pending so far; of a dry run, what it would have."""
-
-    id: str | None
-    endpoint_id: str
-    mode: str
-    criteria: dict[str, Any]
-    state: Literal["running", "done", "cancelled", "dry_run"]
-    sent: int
-    version: int | None
-    created_at: Instant | None
-    finished_at: Instant | None
-
-
 class Run(Output):
     """Deliveries of consecutive sequences in one state. ``expired`` are past the retention."""
 
@@ -145,9 +87,6 @@ DELIVERY_LIST = ListSpec(
     },
     sorts=("sequence",),
     default_sort="-sequence",
-)
-REPLAY_LIST = ListSpec(
-    filters={"endpoint_id": Filter(str, ("eq",)), "state": Filter(str, ("eq", "in"))}, sorts=("created_at",)
 )
 
 DELIVERY_EXHAUSTED = EventType(

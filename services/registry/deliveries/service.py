@@ -1,6 +1,7 @@
 """Use cases of deliveries: reading the log, sending again, cancelling, reconciling."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.registry.deliveries import repository
@@ -15,12 +16,8 @@ from services.registry.deliveries.schemas import (
     Reconciliation,
     Run,
 )
-from services.registry.webhooks.service import (
-    change_lane,
-    require_endpoint,
-    require_listening_endpoint,
-    wake,
-)
+from services.registry.webhooks.lanes import change_lane, endpoint_at_work, lock_lanes, wake
+from services.registry.webhooks.service import require_endpoint, require_listening_endpoint
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
@@ -83,7 +80,7 @@ async def cancel(tx: WriteSession, actor: Principal, delivery_id: str) -> Delive
 
 async def make_due(tx: WriteSession, endpoint_id: str) -> None:
     """Let a lane that this transaction has locked be looked at, if its endpoint takes part and is open."""
-    lane = (await repository.lock_lanes(tx, [endpoint_id]))[endpoint_id]
+    lane = (await lock_lanes(tx, [endpoint_id]))[endpoint_id]
     if lane["active"]:
         now = clock.now()
         due_at = max(now, lane["closed_until"]) if lane["closed_until"] else now
@@ -96,7 +93,7 @@ async def reconcile(
 ) -> Reconciliation:
     """Return the state of every sequence from ``first`` to ``last``, or to the head, in runs."""
     await require_endpoint(session, viewer, endpoint_id)
-    head = (await repository.endpoint_at_work(session, endpoint_id))["head"]
+    head = (await endpoint_at_work(session, endpoint_id))["head"]
     end = head if last is None else min(last, head)
     if end - first >= MAX_RECONCILED:
         raise RangeTooLong()
@@ -127,7 +124,7 @@ async def original_body(session: ReadSession, delivery_id: str, organisation_id:
     row = await repository.find(session, delivery_id)
     if row is None:
         return None
-    endpoint = await repository.endpoint_at_work(session, row["endpoint_id"])
+    endpoint = await endpoint_at_work(session, row["endpoint_id"])
     if endpoint["organisation_id"] != organisation_id:
         return None
     found = await repository.after_sequence(session, row["endpoint_id"], row["sequence"] - 1, 1)
@@ -163,5 +160,24 @@ async def _lock(tx: WriteSession, viewer: Viewer, delivery_id: str) -> Row:
     """Lock the lane, then the delivery: the order in which those who deliver lock them."""
     row = await _require(tx, viewer, delivery_id)
     await require_listening_endpoint(tx, viewer, row["endpoint_id"])
-    await repository.lock_lanes(tx, [row["endpoint_id"]])
+    await lock_lanes(tx, [row["endpoint_id"]])
     return await _require(tx, viewer, delivery_id, lock=True)
+
+
+async def matching(
+    session: ReadSession, endpoint_id: str, after: int, limit: int, criteria: Mapping[str, Any]
+) -> Sequence[Row]:
+    """Return the deliveries after a sequence that fit criteria of a replay, in order."""
+    return await repository.after_sequence(session, endpoint_id, after, limit, *repository.between(criteria))
+
+
+async def count_matching(
+    session: ReadSession, endpoint_id: str, after: int, ceiling: int, criteria: Mapping[str, Any]
+) -> int:
+    """Return how many deliveries after a sequence fit, counting no further than a ceiling."""
+    return await repository.count_matching(session, endpoint_id, after, ceiling, repository.between(criteria))
+
+
+async def send_again(tx: WriteSession, deliveries: Sequence[Row]) -> None:
+    """Make deliveries of one endpoint, whose lane is locked, pending again."""
+    await repository.repend(tx, deliveries, clock.now())

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.registry.deliveries import repository
 from services.registry.deliveries.fanout import facts_of
-from services.registry.webhooks.service import change_lane
+from services.registry.webhooks.lanes import change_lane, lock_lanes
 from services.registry.webhooks.subscription import Subscription
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
@@ -17,7 +17,7 @@ async def sweep(database: Database, endpoint: Row, token: str) -> None:
     """Go through what is pending of an endpoint until its sweep is done or somebody else holds the lane."""
     while True:
         async with database.write() as tx:
-            lane = (await repository.lock_lanes(tx, [endpoint["id"]]))[endpoint["id"]]
+            lane = (await lock_lanes(tx, [endpoint["id"]]))[endpoint["id"]]
             if lane["lease_token"] != token or lane["sweep"] is None:
                 return
             await _sweep_some(tx, endpoint, lane["sweep"])

@@ -1,6 +1,6 @@
-"""All SQL of webhook endpoints, their secrets and their lanes."""
+"""All SQL of webhook endpoints and their secrets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.registry.webhooks.models import (
     webhook_endpoints,
     webhook_generation,
-    webhook_lanes,
     webhook_secrets,
 )
 from services.registry.webhooks.schemas import EndpointStatus
@@ -20,7 +19,7 @@ from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer
 
-_endpoints, _lanes, _secrets = webhook_endpoints, webhook_lanes, webhook_secrets
+_endpoints, _secrets = webhook_endpoints, webhook_secrets
 _LISTENING = (EndpointStatus.UNVERIFIED, EndpointStatus.ACTIVE, EndpointStatus.DISABLED)
 
 
@@ -65,33 +64,14 @@ async def at_url(session: ReadSession, url: str, organisation_id: str) -> Sequen
     return await session.rows(statement)
 
 
-async def add(tx: WriteSession, endpoint: dict[str, Any], lane: dict[str, Any]) -> None:
-    """Insert an endpoint and its lane."""
+async def add(tx: WriteSession, endpoint: dict[str, Any]) -> None:
+    """Insert one endpoint."""
     await tx.execute(insert(_endpoints).values(endpoint))
-    await tx.execute(insert(_lanes).values(lane))
 
 
 async def change(tx: WriteSession, endpoint_id: str, values: dict[str, Any]) -> None:
     """Update an endpoint whose row this transaction has locked."""
     await tx.execute(update(_endpoints).where(_endpoints.c.id == endpoint_id).values(values))
-
-
-async def lane_of(session: ReadSession, endpoint_id: str, *, lock: bool = False) -> Row:
-    """Return the lane of an endpoint that exists, locked if asked."""
-    statement = select(_lanes).where(_lanes.c.id == endpoint_id)
-    row = await session.row(statement.with_for_update() if lock else statement)
-    assert row is not None
-    return row
-
-
-async def has_lane(session: ReadSession, endpoint_id: str) -> bool:
-    """Tell whether there is an endpoint of this id at all."""
-    return await session.scalar(select(_lanes.c.id).where(_lanes.c.id == endpoint_id)) is not None
-
-
-async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
-    """Update a lane this transaction has locked."""
-    await tx.execute(update(_lanes).where(_lanes.c.id == endpoint_id).values(values))
 
 
 async def live_secrets(session: ReadSession, endpoint_id: str, instant: datetime) -> Sequence[Row]:

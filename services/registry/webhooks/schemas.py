@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.db.keyset import Filter, ListSpec
 from shared.messaging.outbox import EventType
@@ -123,7 +124,7 @@ class EnableEndpoint(Input):
     @model_validator(mode="after")
     def _since_goes_with_since(self) -> Self:
         if (self.resume == "since") != (self.since is not None):
-            raise ValueError("`since` goes with `resume: since` and with nothing else")
+            raise PydanticCustomError("not_together", "`since` goes with `resume: since` alone")
         return self
 
 

@@ -10,7 +10,6 @@ from services.registry.egress.policy import EgressPolicy
 from services.registry.egress.urls import checked_url
 from services.registry.organisations.service import require_organisation
 from services.registry.signatures.sealing import Sealer
-from services.registry.signatures.standard_webhooks import key_of, new_secret
 from services.registry.webhooks import repository
 from services.registry.webhooks.errors import (
     AlreadyVerified,
@@ -20,6 +19,8 @@ from services.registry.webhooks.errors import (
     TooManyEndpoints,
     TooManySecrets,
 )
+from services.registry.webhooks.keys import add_secret
+from services.registry.webhooks.lanes import add_lane, change_lane, lane_of, wake
 from services.registry.webhooks.schemas import (
     ENDPOINT_CREATED,
     ENDPOINT_DELETED,
@@ -48,10 +49,6 @@ from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
 
-LANES = "webhooks.lanes"
-"""The store's signal that a lane has something to do."""
-
-SEALED_FOR = "webhook secrets"
 MAX_ENDPOINTS = 100
 MAX_LIVE_SECRETS = 3
 _FILTERS = ("event_types", "home_unit_ids", "enclave_ids", "operator_ids", "project_ids")
@@ -80,20 +77,10 @@ async def create_endpoint(
         "created_at": now,
         "updated_at": now,
     }
-    lane = {
-        "id": values["id"],
-        "active": False,
-        "sequence": 0,
-        "due_at": now,
-        "handshake_at": now,
-        "handshake_tries": 0,
-        "breaker_open": False,
-        "recent": [],
-        "failures": 0,
-    }
-    await repository.add(tx, values, lane)
+    await repository.add(tx, values)
+    await add_lane(tx, values["id"], now)
     await set_parties(tx, parties, values["id"], [owner])
-    secret = await _add_secret(tx, values["id"], sealer)
+    secret = await add_secret(tx, values["id"], sealer)
     record = EndpointRead.of(values)
     await _changed(tx, actor, ENDPOINT_CREATED, record)
     return record, secret
@@ -115,7 +102,7 @@ async def list_endpoints(
 async def standing_of(session: ReadSession, viewer: Viewer, endpoint_id: str) -> EndpointStanding:
     """Return how an endpoint is doing now."""
     row = await require_endpoint(session, viewer, endpoint_id)
-    lane = await repository.lane_of(session, endpoint_id)
+    lane = await lane_of(session, endpoint_id)
     closed = lane["closed_until"]
     return EndpointStanding(
         endpoint_id=endpoint_id,
@@ -156,7 +143,7 @@ async def update_endpoint(
             lane |= {"handshake_at": clock.now(), "handshake_tries": 0}
     if any(name in changes for name in _FILTERS):
         lane["sweep"] = {"kind": "filter", "after": 0}
-    await repository.change_lane(tx, endpoint_id, lane)
+    await change_lane(tx, endpoint_id, lane)
     return await _change(tx, actor, row, changes, ENDPOINT_UPDATED)
 
 
@@ -172,7 +159,7 @@ async def delete_endpoint(
         "due_at": clock.now(),
         "sweep": {"kind": "all", "after": 0},
     }
-    await repository.change_lane(tx, endpoint_id, lane)
+    await change_lane(tx, endpoint_id, lane)
     await repository.expire_secrets(tx, endpoint_id, clock.now())
     await _change(tx, actor, row, {"status": EndpointStatus.DELETED.value}, ENDPOINT_DELETED)
 
@@ -183,7 +170,7 @@ async def ask_again(tx: WriteSession, actor: Principal, endpoint_id: str) -> End
     if row["status"] != EndpointStatus.UNVERIFIED:
         raise EndpointDisabled() if row["status"] == EndpointStatus.DISABLED else AlreadyVerified()
     again = {"handshake_at": clock.now(), "handshake_tries": 0, "due_at": clock.now()}
-    await repository.change_lane(tx, endpoint_id, again)
+    await change_lane(tx, endpoint_id, again)
     wake(tx)
     return EndpointRead.of(row)
 
@@ -204,7 +191,7 @@ async def rotate_secret(
     await repository.forget_secrets(tx, endpoint_id, now)
     if len(await repository.live_secrets(tx, endpoint_id, now)) >= MAX_LIVE_SECRETS:
         raise TooManySecrets()
-    secret = await _add_secret(tx, endpoint_id, sealer)
+    secret = await add_secret(tx, endpoint_id, sealer)
     record = await _change(tx, actor, row, {}, ENDPOINT_UPDATED, changed=["secret"])
     return record, secret
 
@@ -253,7 +240,7 @@ async def enable_endpoint(
         lane["sweep"] = {"kind": "before", "until": clock.to_rfc3339(until), "after": 0}
     if not verified:
         lane |= {"handshake_at": now, "handshake_tries": 0}
-    await repository.change_lane(tx, endpoint_id, lane)
+    await change_lane(tx, endpoint_id, lane)
     status = EndpointStatus.ACTIVE if verified else EndpointStatus.UNVERIFIED
     changes = {"status": status.value, "disabled_reason": None}
     return await _change(tx, actor, row, changes, ENDPOINT_ENABLED)
@@ -266,7 +253,7 @@ async def verified(tx: WriteSession, endpoint_id: str, url: str) -> bool:
         return False
     now = clock.now()
     lane = {"active": True, "handshake_at": None, "due_at": now, "enabled_at": now}
-    await repository.change_lane(tx, endpoint_id, lane)
+    await change_lane(tx, endpoint_id, lane)
     changes = {"status": EndpointStatus.ACTIVE.value, "verified_at": now}
     await _change(tx, SYSTEM, row, changes, ENDPOINT_VERIFIED)
     return True
@@ -313,52 +300,14 @@ async def current_generation(database: Database) -> int:
     return await repository.current_generation(database)
 
 
-async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
-    """Update a lane this transaction has locked."""
-    await repository.change_lane(tx, endpoint_id, values)
-
-
-async def live_keys(session: ReadSession, endpoint_id: str, sealer: Sealer) -> list[bytes]:
-    """Return the keys that sign for an endpoint now, the newest first."""
-    rows = await repository.live_secrets(session, endpoint_id, clock.now())
-    return [key_of(sealer.open(row["id"], row["sealed"]).decode()) for row in rows]
-
-
-async def keys_at(session: ReadSession, url: str, organisation_id: str, sealer: Sealer) -> list[bytes]:
-    """Return the keys of an organisation's endpoints that point to this address."""
-    rows = await repository.at_url(session, url, organisation_id)
-    return [key for row in rows for key in await live_keys(session, row["id"], sealer)]
-
-
-def wake(tx: WriteSession) -> None:
-    """Let workers look at the lanes once ``tx`` has committed."""
-    tx.after_commit(tx.database.signal(LANES).notify)
-
-
 _WORKS = {"breaker_open": False, "recent": [], "failures": 0, "failing_since": None}
 
 
 async def _disable(tx: WriteSession, actor: Principal, row: Row, reason: DisabledReason) -> EndpointRead:
     lane = {"active": False, "handshake_at": None, "due_at": None}
-    await repository.change_lane(tx, row["id"], lane)
+    await change_lane(tx, row["id"], lane)
     changes = {"status": EndpointStatus.DISABLED.value, "disabled_reason": reason.value}
     return await _change(tx, actor, row, changes, ENDPOINT_DISABLED)
-
-
-async def _add_secret(tx: WriteSession, endpoint_id: str, sealer: Sealer) -> str:
-    secret, secret_id = new_secret(), new_id("whs")
-    sealed = sealer.seal(secret_id, secret.encode())
-    await repository.add_secret(
-        tx,
-        {
-            "id": secret_id,
-            "endpoint_id": endpoint_id,
-            "sealed": sealed,
-            "created_at": clock.now(),
-            "expires_at": None,
-        },
-    )
-    return secret
 
 
 async def _require(session: ReadSession, viewer: Viewer, endpoint_id: str, *, lock: bool = False) -> Row:
@@ -375,7 +324,7 @@ def _no_such_endpoint() -> NotFound:
 async def _lock(tx: WriteSession, viewer: Viewer, endpoint_id: str) -> Row:
     """Lock the lane, then the endpoint: the order in which those who deliver lock them."""
     await _require(tx, viewer, endpoint_id)
-    await repository.lane_of(tx, endpoint_id, lock=True)
+    await lane_of(tx, endpoint_id, lock=True)
     return await _require(tx, viewer, endpoint_id, lock=True)
 
 

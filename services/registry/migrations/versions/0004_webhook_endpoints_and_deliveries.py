@@ -156,6 +156,7 @@ def upgrade() -> None:
         "webhook_replays",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("endpoint_id", sa.String(length=40), nullable=False),
+        sa.Column("organisation_id", sa.String(length=40), nullable=False),
         sa.Column("mode", sa.String(length=20), nullable=False),
         sa.Column("criteria", shared.db.types.JsonDocument, nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
@@ -173,6 +174,9 @@ def upgrade() -> None:
     with op.batch_alter_table("webhook_replays", schema=None) as batch_op:
         batch_op.create_index(
             "ix_webhook_replays_endpoint_id", ["endpoint_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_webhook_replays_organisation_id", ["organisation_id", "created_at", "id"], unique=False
         )
         batch_op.create_index(
             "ix_webhook_replays_running",
@@ -209,6 +213,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state = 'running'"),
             postgresql_where=sa.text("state = 'running'"),
         )
+        batch_op.drop_index("ix_webhook_replays_organisation_id")
         batch_op.drop_index("ix_webhook_replays_endpoint_id")
 
     op.drop_table("webhook_replays")

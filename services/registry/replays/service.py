@@ -6,11 +6,12 @@ whoever looks next, and can be cancelled between two batches.
 
 from typing import Any
 
-from services.registry.deliveries import repository
-from services.registry.deliveries.errors import ReplayNotRunning
 from services.registry.deliveries.fanout import deliver, facts_of
-from services.registry.deliveries.schemas import ReplayCreate, ReplayMode, ReplayRead
-from services.registry.deliveries.service import make_due
+from services.registry.deliveries.service import count_matching, make_due, matching, send_again
+from services.registry.replays import repository
+from services.registry.replays.errors import ReplayNotRunning
+from services.registry.replays.schemas import ReplayCreate, ReplayMode, ReplayRead
+from services.registry.webhooks.lanes import endpoint_at_work, lock_lanes
 from services.registry.webhooks.service import require_endpoint, require_listening_endpoint
 from services.registry.webhooks.subscription import Subscription
 from shared import clock
@@ -30,15 +31,16 @@ _CRITERIA = {"from_time", "to_time", "from_sequence", "to_sequence", "event_type
 
 async def create_replay(tx: WriteSession, actor: Principal, data: ReplayCreate) -> ReplayRead:
     """Begin a replay, or count what it would send; what comes after its beginning is not part of it."""
-    await require_listening_endpoint(tx, actor, data.endpoint_id)
+    endpoint = await require_listening_endpoint(tx, actor, data.endpoint_id)
     criteria = data.model_dump(mode="json", include=_CRITERIA, exclude_none=True)
-    head = (await repository.endpoint_at_work(tx, data.endpoint_id))["head"]
+    head = (await endpoint_at_work(tx, data.endpoint_id))["head"]
     if data.mode == ReplayMode.DELIVERIES:
         criteria["to_sequence"] = min(criteria.get("to_sequence", head), head)
     first = max(data.from_sequence or 1, 1)
     values: dict[str, Any] = {
         "id": new_id("wrp"),
         "endpoint_id": data.endpoint_id,
+        "organisation_id": endpoint["organisation_id"],
         "mode": data.mode.value,
         "criteria": criteria,
         "state": "running",
@@ -52,7 +54,7 @@ async def create_replay(tx: WriteSession, actor: Principal, data: ReplayCreate) 
     if data.dry_run:
         unborn = {"id": None, "version": None, "created_at": None, "state": "dry_run"}
         return ReplayRead.of({**values, **unborn, "sent": await _count(tx, values)})
-    await repository.add_replay(tx, values)
+    await repository.add(tx, values)
     return ReplayRead.of(values)
 
 
@@ -65,7 +67,7 @@ async def list_replays(
     session: ReadSession, viewer: Viewer, query: ListQuery, signer: CursorSigner
 ) -> tuple[list[ReplayRead], Page]:
     """Return one page of the replays of the viewer's organisation."""
-    page = await repository.replay_page(session, viewer, query, signer)
+    page = await repository.page(session, viewer, query, signer)
     return [ReplayRead.of(row) for row in page.rows], page
 
 
@@ -76,21 +78,19 @@ async def cancel_replay(tx: WriteSession, actor: Principal, replay_id: str) -> R
     if row["state"] != "running":
         raise ReplayNotRunning()
     over = _moved(row, state="cancelled", finished_at=clock.now())
-    await repository.change_replay(tx, replay_id, over)
+    await repository.change(tx, replay_id, over)
     return ReplayRead.of({**row, **over})
 
 
 async def replay_some(tx: WriteSession, limit: int) -> int:
     """Go on with one running replay by up to ``limit`` records and return how many were looked at."""
-    row = await repository.next_replay(tx)
+    row = await repository.find_next(tx)
     if row is None:
         return 0
-    await repository.lock_lanes(tx, [row["endpoint_id"]])
+    await lock_lanes(tx, [row["endpoint_id"]])
     if row["mode"] == ReplayMode.DELIVERIES:
-        found = await repository.after_sequence(
-            tx, row["endpoint_id"], int(row["position"]), limit, *repository.between(row["criteria"])
-        )
-        await repository.repend(tx, found, clock.now())
+        found = await matching(tx, row["endpoint_id"], int(row["position"]), limit, row["criteria"])
+        await send_again(tx, found)
         position, sent = str(found[-1]["sequence"]) if found else row["position"], len(found)
     else:
         found = await _latest(tx, row, row["position"], limit)
@@ -100,17 +100,14 @@ async def replay_some(tx: WriteSession, limit: int) -> int:
     if sent:
         await make_due(tx, row["endpoint_id"])
     over = {"state": "done", "finished_at": clock.now()} if len(found) < limit else {}
-    await repository.change_replay(
-        tx, row["id"], _moved(row, position=position, sent=row["sent"] + sent, **over)
-    )
+    await repository.change(tx, row["id"], _moved(row, position=position, sent=row["sent"] + sent, **over))
     return limit if not over else max(len(found), 1)
 
 
 async def _count(session: ReadSession, values: Row) -> int:
     if values["mode"] == ReplayMode.DELIVERIES:
-        criteria = repository.between(values["criteria"])
-        return await repository.count_matching(
-            session, values["endpoint_id"], int(values["position"]), MAX_COUNTED, criteria
+        return await count_matching(
+            session, values["endpoint_id"], int(values["position"]), MAX_COUNTED, values["criteria"]
         )
     counted, after = 0, ""
     while counted < MAX_COUNTED:
@@ -146,7 +143,7 @@ def _moved(row: Row, **values: Any) -> dict[str, Any]:
 
 
 async def _require(session: ReadSession, viewer: Viewer, replay_id: str, *, lock: bool = False) -> Row:
-    row = await repository.find_replay(session, replay_id, lock=lock)
+    row = await repository.find(session, replay_id, lock=lock)
     if row is not None:
         try:
             await require_endpoint(session, viewer, row["endpoint_id"])
