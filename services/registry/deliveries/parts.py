@@ -21,6 +21,7 @@ _FORGOTTEN_AT_ONCE = 1000
 class DeliveryParts:
     """The endpoints' secrets and egress, the fan-out of the sequencer, and the workers."""
 
+    database: Database
     webhooks: WebhookParts
     client: EgressClient
     fan_out: FanOut
@@ -34,4 +35,14 @@ class DeliveryParts:
         client = EgressClient(webhooks.egress)
         dispatcher = Dispatcher(database, client, webhooks, lease_s=settings.webhook_lease_s)
         forgetting = periodic(database, forget_deliveries, batch=_FORGOTTEN_AT_ONCE)
-        return cls(webhooks, client, FanOut(), dispatcher, (dispatcher.run, forgetting))
+        return cls(database, webhooks, client, FanOut(), dispatcher, (dispatcher.run, forgetting))
+
+    async def start(self) -> None:
+        """Free what a process that died held, and make the partitions of the next weeks."""
+        await self.dispatcher.start()
+        async with self.database.write() as tx:
+            await forget_deliveries(tx, _FORGOTTEN_AT_ONCE)
+
+    async def close(self) -> None:
+        """Close the connections to receivers."""
+        await self.client.close()
