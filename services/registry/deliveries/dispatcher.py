@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.registry.deliveries import repository
@@ -20,10 +20,15 @@ from services.registry.webhooks.schemas import EndpointStatus
 from services.registry.webhooks.service import generation_of
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
+from shared.logging import get_logger
 from shared.messaging.loop import LeaseLoop
 
 _MARGIN_S = 5.0
 _LINGER_S = 0.5
+_REST = timedelta(seconds=5)
+"""After a turn that ended with an error of our own: the store was away, or a secret cannot be read."""
+
+_log = get_logger(__name__)
 
 
 class Dispatcher:
@@ -57,7 +62,7 @@ class Dispatcher:
             lambda: self._stopping,
             lambda: self._linger_s,
         )
-        self._loop: LeaseLoop[Row, None] = LeaseLoop(
+        self._loop: LeaseLoop[Row, bool] = LeaseLoop(
             "webhooks",
             database,
             self,
@@ -92,8 +97,16 @@ class Dispatcher:
         rows = await lanes.claim_lanes(tx, token, clock.now(), until, limit)
         return [{**row, "lease_token": token} for row in rows]
 
-    async def work(self, item: Row) -> None:
-        """Take one turn on one lane."""
+    async def work(self, item: Row) -> bool:
+        """Take one turn on one lane; return whether it went well."""
+        try:
+            await self._turn(item)
+        except Exception:
+            _log.exception("lane_failed", endpoint_id=item["id"])
+            return False
+        return True
+
+    async def _turn(self, item: Row) -> None:
         token = item["lease_token"]
         async with self._database.read() as session:
             generation = await generation_of(session)
@@ -106,12 +119,14 @@ class Dispatcher:
         elif takes_part(endpoint):
             await LaneTurn(self._sender, endpoint, keys, token, generation).run()
 
-    async def apply(self, tx: WriteSession, item: Row, outcome: None, token: str) -> None:
-        """Say when the lane is due next, and give it back."""
+    async def apply(self, tx: WriteSession, item: Row, outcome: bool, token: str) -> None:
+        """Say when the lane is due next, and give it back; one that failed rests."""
         lane = (await lanes.lock_lanes(tx, [item["id"]]))[item["id"]]
         if lane["lease_token"] != token:
             return
         due_at = await self._next_due(tx, lane)
+        if due_at is not None and not outcome:
+            due_at = max(due_at, clock.now() + _REST)
         freed: dict[str, Any] = {"due_at": due_at, "lease_token": None, "leased_until": None}
         await lanes.change_lanes(tx, {item["id"]: freed})
         if due_at is not None and due_at <= clock.now():

@@ -90,6 +90,8 @@ class LaneTurn:
                 for _ in range(workers):
                     group.create_task(self._send_all())
         await self._flush()
+        # Whoever takes the lane next may send at once; the space between two attempts is kept here.
+        await self._keep_pace()
 
     async def _send_all(self) -> None:
         while await self._send_next():
@@ -112,8 +114,7 @@ class LaneTurn:
         """Return the next delivery to send now, or None when the turn is over."""
         if not self._may_go_on():
             return None
-        if (pause := self._next_at - asyncio.get_running_loop().time()) > 0:
-            await asyncio.sleep(pause)
+        await self._keep_pace()
         while not self._buffer:
             seen = self._signal.count
             if not await self._read():
@@ -125,6 +126,10 @@ class LaneTurn:
         if self._endpoint["max_rps"]:
             self._next_at = asyncio.get_running_loop().time() + 1 / self._endpoint["max_rps"]
         return self._buffer.popleft()
+
+    async def _keep_pace(self) -> None:
+        if (pause := self._next_at - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(pause)
 
     def _may_go_on(self) -> bool:
         return not (

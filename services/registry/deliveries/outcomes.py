@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from prometheus_client import Counter
+
 from services.registry.base import messaging
 from services.registry.deliveries import repository
 from services.registry.deliveries.breaker import Standing
@@ -20,6 +22,9 @@ from shared.db.engine import Database, Row, WriteSession
 from shared.identity import SYSTEM
 from shared.messaging.outbox import publish
 
+ATTEMPTS = Counter(
+    "feidi_webhook_attempts_total", "Attempts at deliveries, by what they left the delivery in.", ("state",)
+)
 _ABOUT_WEBHOOKS = "webhook"
 _MAX_RESPONSE = 16 * 1024
 _FULL = 64
@@ -116,6 +121,7 @@ async def write_reports(tx: WriteSession, reports: Sequence[Report]) -> set[str]
     held = [report for report in reports if _holds(lanes, report)]
     outcomes = [outcome for report in held for outcome in report.outcomes]
     await repository.log_attempts(tx, [_attempt(outcome) for outcome in outcomes])
+    tx.after_commit(lambda: _count(outcomes))
     final = [outcome for outcome in outcomes if outcome.state is DeliveryState.DEAD]
     await repository.finish(tx, [_finished(one) for one in outcomes if one.state is not DeliveryState.DEAD])
     for outcome in final:
@@ -128,6 +134,11 @@ async def write_reports(tx: WriteSession, reports: Sequence[Report]) -> set[str]
         if report.disable is not None:
             await disable_by_itself(tx, report.lane_id, report.disable)
     return {report.lane_id for report in reports if not _holds(lanes, report)}
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        ATTEMPTS.labels(outcome.state.value).inc()
 
 
 def _holds(lanes: dict[str, Row], report: Report) -> bool:
