@@ -10,6 +10,9 @@ from shared.errors import CannotStart
 from shared.settings import ServiceSettings
 
 
+LEAST_RETENTION_DAYS = 38
+
+
 class RegistrySettings(ServiceSettings):
     """What registry needs beyond what every service has."""
 
@@ -61,5 +64,11 @@ class RegistrySettings(ServiceSettings):
             raise CannotStart(
                 f"FEIDI_REGISTRY_CLOCK=movable needs FEIDI_REGISTRY_ENVIRONMENT=sandbox or test, "
                 f"not {self.environment}"
+            )
+        kept = self.event_retention_days
+        if kept is not None and kept < LEAST_RETENTION_DAYS:
+            raise CannotStart(
+                f"FEIDI_REGISTRY_EVENT_RETENTION_DAYS must be at least {LEAST_RETENTION_DAYS}: "
+                "deliveries of events are kept up to 37 days"
             )
         return self

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Select, Table, bindparam, not_, or_, select, true
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, not_, or_, select, true
 
 from shared.clock import now
 from shared.db.engine import Database, ReadSession, Row, WriteSession
@@ -195,9 +195,9 @@ class Feed:
             return _whole_page_statement(events, self._tables.feed_state), params
         criteria = [visible(self._parties, events.c.root_id, query.viewer)]
         if withheld := self._withhold(query.viewer):
-            criteria.append(not_(_of_types(events, withheld)))
+            criteria.append(not_(of_types(events.c.type, withheld)))
         if query.types:
-            criteria.append(_of_types(events, query.types))
+            criteria.append(of_types(events.c.type, query.types))
         if query.subject_id is not None:
             criteria.append(events.c.subject_id == query.subject_id)
         if query.scan is not None:
@@ -299,12 +299,13 @@ def _page_statement(events: Table, state: Table, *criteria: ColumnElement[bool])
     )
 
 
-def _of_types(events: Table, types: Sequence[str]) -> ColumnElement[bool]:
+def of_types(column: ColumnElement[str] | Column[str], types: Sequence[str]) -> ColumnElement[bool]:
+    """Return that a type is one of these names, ``prefix.*`` or ``*``."""
+    if "*" in types:
+        return true()
     exact = [name for name in types if not name.endswith(".*")]
     prefixes = [name.removesuffix("*") for name in types if name.endswith(".*")]
-    return or_(
-        events.c.type.in_(exact), *[events.c.type.startswith(prefix, autoescape=True) for prefix in prefixes]
-    )
+    return or_(column.in_(exact), *[column.startswith(prefix, autoescape=True) for prefix in prefixes])
 
 
 def _filled(query: _Query, rows: Sequence[Row], start: int) -> FeedPage:

@@ -107,14 +107,14 @@ class Sequencer:
         """Make a running sequencer look now."""
         self._published.notify()
 
-    async def run_once(self) -> int:
-        """Number up to one batch of committed events and return how many there were."""
+    async def run_once(self, most: int | None = None) -> int:
+        """Number up to one batch of committed events, or ``most``, and return how many there were."""
         events = self._tables.events
         waiting = (
             select(*[events.c[name] for name in _NUMBERED])
             .where(events.c.sequence.is_(None))
             .order_by(events.c.row_id)
-            .limit(self._batch)
+            .limit(most or self._batch)
         )
         async with self._database.write() as tx:
             if tx.dialect == "postgresql":
@@ -134,18 +134,19 @@ class Sequencer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Number events until ``stop`` is set; errors of the store are logged and tried again."""
-        failures, loop = 0, asyncio.get_running_loop()
+        failures, most, loop = 0, self._batch, asyncio.get_running_loop()
         while not stop.is_set():
             seen, started = self._published.count, loop.time()
             try:
-                numbered = await self.run_once()
-                failures = 0
+                numbered = await self.run_once(most)
+                failures, full, most = 0, numbered == most, min(2 * most, self._batch)
             except Exception:
-                failures += 1
+                # A batch that takes too long with all that hangs on it is tried again in smaller ones.
+                failures, most = failures + 1, max(1, most // 2)
                 _log.exception("sequencer_failed", failures=failures)
                 await pause(stop, backoff_s(failures))
                 continue
-            if numbered < self._batch:
+            if not full:
                 await pause(stop, self._poll_s, self._published, seen)
                 # After a rest an event is numbered at once; of a stream of them, many are at a time.
                 if (early := started + REST_S - loop.time()) > 0:

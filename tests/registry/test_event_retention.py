@@ -12,7 +12,7 @@ from tests.registry.project_world import refusal
 @pytest.fixture
 async def forgetful(registry_url: str) -> AsyncIterator[Secured]:
     async with secured_registry(
-        registry_url, clock="movable", run_workers=True, event_retention_days=30
+        registry_url, clock="movable", run_workers=True, event_retention_days=40
     ) as world:
         yield world
 
@@ -25,7 +25,7 @@ async def test_old_events_are_forgotten_and_what_follows_is_read_and_verified(fo
     cursor = (await admin.get("/v1/events", params={"limit": 1})).json()["next_cursor"]
     kept = await admin.put("/v1/event-consumers/erp", json={"cursor": cursor})
     assert kept.status_code == 201
-    await admin.post("/v1/sandbox/clock", json={"advance_s": 31 * 86_400})
+    await admin.post("/v1/sandbox/clock", json={"advance_s": 41 * 86_400})
     new = await forgetful.organisation("新单位")
     async with asyncio.timeout(20):
         while (gone := await admin.get("/v1/events", params={"after": cursor})).status_code == 200:

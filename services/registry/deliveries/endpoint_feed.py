@@ -26,16 +26,16 @@ async def endpoint_page(
     Cursors are of this endpoint alone. One from before the retention has expired.
     """
     loop = asyncio.get_running_loop()
-    signal = database.signal(lane_signal(endpoint_id))
     deadline = loop.time() + min(wait_s, MAX_WAIT_S)
     while True:
-        seen = signal.count
         page = await _read(database, viewer, endpoint_id, after, limit)
         left = deadline - loop.time()
         if page.events or left <= 0:
             return page
         after = page.next_cursor
-        await signal.wait(seen, min(_POLL_S, left))
+        # Only of an endpoint that is there: signals are kept by their names.
+        signal = database.signal(lane_signal(endpoint_id))
+        await signal.wait(signal.count, min(_POLL_S, left))
 
 
 async def _read(
@@ -57,6 +57,11 @@ async def _read(
         else:
             position = head if start == LATEST else forgotten
         rows = await repository.after_sequence(session, endpoint_id, position, limit)
+    if gone := [row["sequence"] for row in rows if row["payload"] is None]:
+        if isinstance(start, Cursor):
+            raise _expired(epoch, gone[-1])
+        rows = [row for row in rows if row["sequence"] > gone[-1]]
+        position = gone[-1]
     positions = [row["sequence"] for row in rows]
     end = positions[-1] if positions else position
     return FeedPage([body_of(row) for row in rows], positions, epoch, end, head)

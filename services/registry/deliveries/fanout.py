@@ -19,43 +19,48 @@ from shared.db.engine import ReadSession, Row, WriteSession
 from shared.ids import new_id
 
 _ENCLAVE = "enc_"
+_AT_ONCE = 2000
+"""Rows of one statement: the time a statement may take does not grow with the endpoints."""
 
 
 class FanOut:
     """Gives every event to the endpoints it is for. Subscriptions are remembered until one changes."""
 
     def __init__(self) -> None:
-        self._generation = -1
-        self._subscriptions: list[Subscription] = []
-        self._by_type: dict[str, list[Subscription]] = {}
+        self._known = _Known(-1, [])
 
     async def __call__(self, tx: WriteSession, events: Sequence[Row]) -> None:
         """Insert the deliveries of events, which have ``sequence, id, type, subject_id, root_id``."""
-        await self._refresh(tx)
-        wanted = [event for event in events if self._candidates(event["type"])]
+        generation = await generation_of(tx)
+        known = self._known
+        if generation != known.generation:
+            # Of this generation or a later one: what is not committed cannot be read here.
+            known = self._known = _Known(generation, await subscriptions(tx))
+        wanted = [event for event in events if known.takers(event["type"])]
         if not wanted:
             return
-        facts = await facts_of(tx, wanted, self._subscriptions)
+        facts = await facts_of(tx, wanted, known.subscriptions)
         chosen: dict[str, list[Row]] = {}
         for event, fact in zip(wanted, facts, strict=True):
-            for subscription in self._candidates(event["type"]):
+            for subscription in known.takers(event["type"]):
                 if subscription.takes(fact):
                     chosen.setdefault(subscription.endpoint_id, []).append(event)
         await deliver(tx, chosen)
 
-    async def _refresh(self, tx: WriteSession) -> None:
-        generation = await generation_of(tx)
-        if generation != self._generation:
-            self._subscriptions = await subscriptions(tx)
-            self._by_type = {}
-            # A rolled back change cannot be seen here, so what was read is of this generation or a later one.
-            self._generation = generation
 
-    def _candidates(self, type: str) -> list[Subscription]:
-        found = self._by_type.get(type)
+class _Known:
+    """The subscriptions of one generation, by the types they take."""
+
+    def __init__(self, generation: int, found: list[Subscription]) -> None:
+        self.generation = generation
+        self.subscriptions = found
+        self._takers: dict[str, list[Subscription]] = {}
+
+    def takers(self, type: str) -> list[Subscription]:
+        found = self._takers.get(type)
         if found is None:
-            found = [one for one in self._subscriptions if type == TEST_EVENT or one.takes_type(type)]
-            self._by_type[type] = found
+            found = [one for one in self.subscriptions if type == TEST_EVENT or one.takes_type(type)]
+            self._takers[type] = found
         return found
 
 
@@ -88,6 +93,8 @@ async def deliver(tx: WriteSession, chosen: Mapping[str, Sequence[Row]]) -> None
     changes: dict[str, dict[str, Any]] = {}
     wakes = False
     for endpoint_id, lane in lanes.items():
+        if lane["deleted"]:
+            continue
         head = lane["sequence"]
         for number, event in enumerate(chosen[endpoint_id], head + 1):
             rows.append(_delivery(endpoint_id, number, event, now))
@@ -95,7 +102,8 @@ async def deliver(tx: WriteSession, chosen: Mapping[str, Sequence[Row]]) -> None
         changes[endpoint_id] = {"sequence": head + len(chosen[endpoint_id]), "due_at": due_at}
         wakes = wakes or (due_at is not None and due_at <= now and not _is_leased(lane, now))
         tx.after_commit(tx.database.signal(lane_signal(endpoint_id)).notify)
-    await repository.add(tx, rows)
+    for start in range(0, len(rows), _AT_ONCE):
+        await repository.add(tx, rows[start : start + _AT_ONCE])
     await change_lanes(tx, changes)
     if wakes:
         tx.after_commit(tx.database.signal(LANES).notify)

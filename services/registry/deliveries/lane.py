@@ -18,7 +18,7 @@ from services.registry.deliveries.schemas import DeliveryState
 from services.registry.egress.client import Answer, EgressClient
 from services.registry.signatures.standard_webhooks import ID, SIGNATURE, TIMESTAMP, sign
 from services.registry.webhooks.schemas import DisabledReason, EndpointStatus, Signature
-from services.registry.webhooks.service import current_generation
+from services.registry.webhooks.service import CHANGED, current_generation
 from shared import clock
 from shared.db.engine import Database, Row
 
@@ -77,8 +77,11 @@ class LaneTurn:
         self._turn = asyncio.Lock()
         self._signal = sender.database.signal(lane_signal(endpoint["id"]))
         self._ends_at = asyncio.get_running_loop().time() + sender.turn_s
+        self._changes = sender.database.signal(CHANGED)
+        self._seen = self._changes.count
         self._next_at = 0.0
         self._over = False
+        self._failure: Exception | None = None
 
     async def run(self) -> None:
         """Send until nothing is due, the turn is over, or the endpoint is closed."""
@@ -92,6 +95,8 @@ class LaneTurn:
         await self._flush()
         # Whoever takes the lane next may send at once; the space between two attempts is kept here.
         await self._keep_pace()
+        if self._failure is not None:
+            raise self._failure
 
     async def _send_all(self) -> None:
         while await self._send_next():
@@ -99,7 +104,11 @@ class LaneTurn:
 
     async def _send_next(self) -> bool:
         async with self._turn:
-            delivery = await self._take()
+            try:
+                delivery = await self._take()
+            except Exception as error:
+                # What is on its way is still finished and written; the turn fails after that.
+                self._failure, delivery = error, None
         if delivery is None:
             self._over = True
             return False
@@ -121,7 +130,7 @@ class LaneTurn:
                 return None
             if not self._buffer and not await self._wait_for_more(seen):
                 return None
-        if not self._may_go_on():
+        if not self._may_go_on() or await self._has_changed():
             return None
         if self._endpoint["max_rps"]:
             self._next_at = asyncio.get_running_loop().time() + 1 / self._endpoint["max_rps"]
@@ -138,6 +147,13 @@ class LaneTurn:
             or asyncio.get_running_loop().time() > self._ends_at
             or self._standing.is_closed(clock.now())
         )
+
+    async def _has_changed(self) -> bool:
+        """Whether somebody has changed an endpoint since the turn began; asked of the store after a hint."""
+        if self._changes.count == self._seen:
+            return False
+        self._seen = self._changes.count
+        return await current_generation(self._sender.database) != self._generation
 
     async def _read(self) -> bool:
         """Fill the buffer with what is due; False when somebody has changed the endpoint meanwhile."""
@@ -183,7 +199,7 @@ class LaneTurn:
         if answer.status is not None and 200 <= answer.status < 300:
             self._standing = self._standing.succeeded(now)
             return Outcome(delivery, started_at, answer, DeliveryState.DELIVERED, delivery["tries"], now, now)
-        retry_after = parse_retry_after(answer.retry_after, now)
+        retry_after = parse_retry_after(answer.retry_after, clock.real())
         closes = retry_after is not None and answer.status in CLOSING_STATUSES
         self._standing = self._standing.failed(now, now + retry_after if closes and retry_after else None)
         tries = delivery["tries"] + 1
@@ -201,7 +217,13 @@ class LaneTurn:
         if disable is not None:
             self._over = True
         report = Report(
-            self._endpoint["id"], self._token, self._endpoint["ordering"], [outcome], self._standing, disable
+            self._endpoint["id"],
+            self._token,
+            self._endpoint["ordering"],
+            [outcome],
+            self._standing,
+            self._endpoint["round"],
+            disable,
         )
         written = self._sender.writer.submit(report)
         self._written.add(written)
@@ -221,6 +243,8 @@ class LaneTurn:
                 await asyncio.shield(written)
             except LaneLost:
                 self._over = True
+            except Exception as error:
+                self._failure, self._over = error, True
 
 
 def takes_part(endpoint: Row) -> bool:

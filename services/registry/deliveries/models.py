@@ -89,5 +89,6 @@ relayed_events = Table(
     Column("subject_id", String(40), nullable=False),
     Column("root_id", String(40), nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
+    Column("relayed_at", UtcDateTime, nullable=False),
     Column("payload", Text, nullable=False),
 )

@@ -56,13 +56,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Outcomes of one lane, how it stands after them, and whether its endpoint is to be disabled."""
+    """Outcomes of one lane, how it stands after them, and whether its endpoint is to be disabled.
+
+    ``round`` moves when an endpoint begins anew, at another address or enabled again: what was found before
+    says nothing of it then.
+    """
 
     lane_id: str
     token: str
     ordering: str
     outcomes: Sequence[Outcome]
     standing: Standing
+    round: int
     disable: DisabledReason | None = None
 
 
@@ -129,8 +134,9 @@ async def write_reports(tx: WriteSession, reports: Sequence[Report]) -> set[str]
     for report in held:
         if report.ordering == "subject":
             await _keep_order(tx, report)
-    await change_lanes(tx, {report.lane_id: report.standing.columns() for report in held})
-    for report in held:
+    current = [report for report in held if report.round == lanes[report.lane_id]["round"]]
+    await change_lanes(tx, {report.lane_id: report.standing.columns() for report in current})
+    for report in current:
         if report.disable is not None:
             await disable_by_itself(tx, report.lane_id, report.disable)
     return {report.lane_id for report in reports if not _holds(lanes, report)}

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import DDL, Table, column, event, select, table
+from sqlalchemy import DDL, Table, column, delete, event, select, table
 from sqlalchemy.exc import DBAPIError
 
 from shared.db.engine import WriteSession
+from shared.db.types import UtcDateTime
 
 WEEK = timedelta(days=7)
 AHEAD = 2
@@ -55,6 +56,13 @@ async def drop_weeks(tx: WriteSession, name: str, until: datetime) -> int:
         if monday + WEEK <= until:
             dropped += await _try(tx, f"DROP TABLE {partition}")
     return dropped
+
+
+async def forget_default(tx: WriteSession, name: str, until: datetime) -> int:
+    """Delete what is past the retention of the weeks that have no partition: usually there is nothing."""
+    dated = {"webhook_attempts": "started_at"}.get(name, "created_at")
+    default = table(f"{name}_default", column(dated, UtcDateTime))
+    return await tx.execute(delete(default).where(default.c[dated] < until))
 
 
 async def _try(tx: WriteSession, statement: str) -> bool:

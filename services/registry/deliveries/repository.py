@@ -14,7 +14,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -30,6 +29,7 @@ from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.db.hot import HotInsert, HotQuery, HotUpdate
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
+from shared.messaging.feed import of_types
 
 _d, _events = webhook_deliveries, messaging.events
 _PENDING = _d.c.state == DeliveryState.PENDING.value
@@ -289,16 +289,8 @@ def between(criteria: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     else:
         found.append(_d.c.state != DeliveryState.PENDING.value)
     if names := criteria.get("event_types"):
-        found.append(_of_types(_d.c.event_type, names))
+        found.append(of_types(_d.c.event_type, names))
     return found
-
-
-def _of_types(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
-    if "*" in names:
-        return column.is_not(None)
-    exact = [name for name in names if not name.endswith(".*")]
-    prefixes = [name.removesuffix("*") for name in names if name.endswith(".*")]
-    return or_(column.in_(exact), *[column.startswith(prefix, autoescape=True) for prefix in prefixes])
 
 
 async def count_matching(
@@ -310,13 +302,20 @@ async def count_matching(
 
 
 async def forget_relayed(tx: WriteSession, until: datetime, limit: int) -> int:
-    """Delete the oldest events of other services that were recorded before an instant."""
-    oldest = select(relayed_events.c.row_id, relayed_events.c.recorded_at)
+    """Delete the oldest events of other services that were relayed before an instant."""
+    oldest = select(relayed_events.c.row_id, relayed_events.c.relayed_at)
     rows = await tx.rows(oldest.order_by(relayed_events.c.row_id).limit(limit))
-    old = [row["row_id"] for row in rows if row["recorded_at"] < until]
+    old = [row["row_id"] for row in rows if row["relayed_at"] < until]
     if old:
         await tx.execute(delete(relayed_events).where(relayed_events.c.row_id.in_(old)))
     return len(old)
+
+
+async def forget_handshakes(tx: WriteSession, until: datetime) -> int:
+    """Delete the attempts at handshakes made before an instant, which stand under their endpoints' ids."""
+    a = webhook_attempts.c
+    of_endpoints = and_(a.delivery_id >= "whe_", a.delivery_id < "whf", a.started_at < until)
+    return await tx.execute(delete(webhook_attempts).where(of_endpoints))
 
 
 async def forget_oldest(tx: WriteSession, endpoint_id: str, until: datetime, limit: int) -> int:

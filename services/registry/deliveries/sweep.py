@@ -5,7 +5,7 @@ from typing import Any
 
 from services.registry.deliveries import repository
 from services.registry.deliveries.fanout import facts_of
-from services.registry.webhooks.lanes import change_lane, lock_lanes
+from services.registry.webhooks.lanes import change_lane, endpoint_at_work, lock_lanes
 from services.registry.webhooks.subscription import Subscription
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
@@ -20,10 +20,12 @@ async def sweep(database: Database, endpoint: Row, token: str) -> None:
             lane = (await lock_lanes(tx, [endpoint["id"]]))[endpoint["id"]]
             if lane["lease_token"] != token or lane["sweep"] is None:
                 return
-            await _sweep_some(tx, endpoint, lane["sweep"])
+            await _sweep_some(tx, await endpoint_at_work(tx, endpoint["id"]))
 
 
-async def _sweep_some(tx: WriteSession, endpoint: Row, how: dict[str, Any]) -> None:
+async def _sweep_some(tx: WriteSession, endpoint: Row) -> None:
+    """Do a batch of the first sweep; a filter is the endpoint's as it is now."""
+    how, *others = endpoint["sweep"]
     rows = await repository.pending_after(tx, endpoint["id"], how["after"], _BATCH)
     doomed = list(rows)
     if how["kind"] == "before":
@@ -37,5 +39,5 @@ async def _sweep_some(tx: WriteSession, endpoint: Row, how: dict[str, Any]) -> N
     for row in doomed:
         if row["attempts"]:
             await repository.free_behind(tx, row, clock.now())
-    rest = {**how, "after": rows[-1]["sequence"]} if len(rows) == _BATCH else None
-    await change_lane(tx, endpoint["id"], {"sweep": rest})
+    rest: list[dict[str, Any]] = [{**how, "after": rows[-1]["sequence"]}] if len(rows) == _BATCH else []
+    await change_lane(tx, endpoint["id"], {"sweep": [*rest, *others] or None})

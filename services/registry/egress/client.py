@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ssl import SSLContext, SSLError
+from weakref import WeakValueDictionary
 
 import aiohttp
 from yarl import URL
@@ -33,6 +34,7 @@ KEPT_BYTES = 16_384
 """How much of an answer's body is kept."""
 
 _KEPT_HEADER = 200
+_SHARES = 8
 _MAX_HEADERS = 64
 _REMEMBERED_URLS = 4096
 _REFUSED_ADDRESSES = {Reason.ADDRESS, Reason.NUMERIC_HOST, Reason.LOCAL_HOST}
@@ -86,7 +88,8 @@ class _Target:
 class EgressClient:
     """Posts to receivers as a policy allows; one for each process, closed at its end.
 
-    ``limit`` is how many connections are open at once: further messages wait, within their own time.
+    ``limit`` is how many messages are under way at once, and an eighth of it to one host: further ones wait,
+    before their time begins, so that waiting for others is nobody's failure.
     ``lookup`` replaces the system's names and ``ssl_context`` its certificates, in tests.
     """
 
@@ -103,6 +106,10 @@ class EgressClient:
         self._system = SystemLookup() if lookup is None else None
         self._lookup = lookup or self._system
         self._ssl: SSLContext | bool = ssl_context or True
+        self._slots = asyncio.Semaphore(limit)
+        self._hosts: WeakValueDictionary[tuple[str | None, int | None], asyncio.Semaphore] = (
+            WeakValueDictionary()
+        )
         self._target = lru_cache(_REMEMBERED_URLS)(self._judged)
         self._guarded: aiohttp.ClientSession | None = None
         self._own: aiohttp.ClientSession | None = None
@@ -114,14 +121,22 @@ class EgressClient:
         target = self._target(url)
         if not isinstance(target, _Target):
             return Answer(None, target, b"", None, None, 0.0, None)
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        dial = Dial(self._policy.connect_s)
-        token = current.set(dial)
-        try:
-            return await self._exchange(target, body, headers, dial, started)
-        finally:
-            current.reset(token)
+        async with self._share_of(target.url), self._slots:
+            dial = Dial(self._policy.connect_s)
+            token = current.set(dial)
+            try:
+                started = asyncio.get_running_loop().time()
+                return await self._exchange(target, body, headers, dial, started)
+            finally:
+                current.reset(token)
+
+    def _share_of(self, url: URL) -> asyncio.Semaphore:
+        """Return what bounds the messages to one host; it is kept for as long as one is under way."""
+        host = url.host, url.port
+        share = self._hosts.get(host)
+        if share is None:
+            share = self._hosts[host] = asyncio.Semaphore(max(1, self._limit // _SHARES))
+        return share
 
     async def close(self) -> None:
         """Drop the connections and end what is being sent."""

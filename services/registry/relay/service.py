@@ -13,7 +13,9 @@ from pydantic_core import to_json
 from services.registry.base import messaging
 from services.registry.deliveries.fanout import FanOut
 from services.registry.deliveries.relayed import keep_relayed
+from services.registry.deliveries.retention import KEPT
 from services.registry.settings import RegistrySettings
+from shared import clock
 from shared.db.engine import Database, ReadSession, WriteSession
 from shared.http import ServiceClient
 from shared.messaging.consumer import FeedConsumer, lag
@@ -64,7 +66,10 @@ async def _lag(session: ReadSession, source: str) -> int | None:
 
 
 async def _apply(source: str, fan_out: FanOut, tx: WriteSession, events: Sequence[Event]) -> None:
-    new = await keep_relayed(tx, [_row(source, event) for event in events])
+    # What is older is no news: it comes when a feed is followed for the first time, or begins again.
+    oldest = clock.now() - KEPT
+    recent = [_row(source, event) for event in events if event.timestamp >= oldest]
+    new = await keep_relayed(tx, recent)
     await fan_out(tx, new)
 
 
@@ -82,5 +87,6 @@ def _row(source: str, event: Event) -> dict[str, Any]:
         "subject_id": event.subject_id,
         "root_id": event.subject_id,
         "recorded_at": event.timestamp,
+        "relayed_at": clock.now(),
         "payload": to_json(raw).decode(),
     }

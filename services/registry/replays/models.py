@@ -10,7 +10,7 @@ webhook_replays = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("endpoint_id", String(40), ForeignKey("webhook_endpoints.id"), nullable=False),
-    Column("organisation_id", String(40), nullable=False),
+    Column("organisation_id", String(40), nullable=True),
     Column("mode", String(20), nullable=False),
     Column("criteria", JsonDocument, nullable=False),
     Column("state", String(20), nullable=False),

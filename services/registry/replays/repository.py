@@ -11,6 +11,7 @@ from shared.db.engine import ReadSession, Row, WriteSession
 from shared.db.keyset import CursorSigner, ListQuery
 from shared.db.pages import Page, fetch_page
 from shared.db.visibility import Viewer
+from shared.messaging.feed import of_types
 
 _events = messaging.events
 
@@ -29,7 +30,9 @@ async def find(session: ReadSession, replay_id: str, *, lock: bool = False) -> R
 async def find_next(tx: WriteSession) -> Row | None:
     """Lock a running replay that nobody else is working on."""
     running = select(webhook_replays).where(webhook_replays.c.state == "running")
-    return await tx.row(running.order_by(webhook_replays.c.id).limit(1).with_for_update(skip_locked=True))
+    return await tx.row(
+        running.order_by(webhook_replays.c.updated_at).limit(1).with_for_update(skip_locked=True)
+    )
 
 
 async def change(tx: WriteSession, replay_id: str, values: Mapping[str, Any]) -> None:
@@ -46,12 +49,23 @@ async def page(session: ReadSession, viewer: Viewer, query: ListQuery, signer: C
 
 
 async def latest_of_subjects(
-    session: ReadSession, after: str, limit: int, subject_id: str | None = None
+    session: ReadSession,
+    after: str,
+    limit: int,
+    types: Sequence[Sequence[str]],
+    subject_id: str | None = None,
 ) -> Sequence[Row]:
-    """Return the latest event of each subject after one, in the order of the subjects' ids."""
+    """Return the latest event of each subject after one, in the order of the subjects' ids.
+
+    Only events count whose type is in every list of ``types``: names, ``prefix.*`` or ``*``.
+    """
     latest = (
         select(_events.c.subject_id, func.max(_events.c.sequence).label("sequence"))
-        .where(_events.c.subject_id > after, _events.c.sequence.is_not(None))
+        .where(
+            _events.c.subject_id > after,
+            _events.c.sequence.is_not(None),
+            *[of_types(_events.c.type, names) for names in types],
+        )
         .group_by(_events.c.subject_id)
         .order_by(_events.c.subject_id)
         .limit(limit)

@@ -22,10 +22,15 @@ Write = Annotated[WriteAccess, Depends(Writes("registry:webhooks:write"))]
 )
 async def create_replay(body: ReplayCreate, access: Write) -> Response:
     """Send deliveries again by time, sequence, type, state or subject, or the current state of records."""
+    if body.dry_run:
+        async with access.state.database.read() as session:
+            counted = await service.count_replay(session, access.principal, body)
+        async with access:
+            return access.reply(202, counted)
     async with access as tx:
         record = await service.create_replay(tx, access.principal, body)
-        headers = {} if record.id is None else {"Location": f"/v1/webhook-replays/{record.id}"}
-        return access.reply(202, record, record.version, headers)
+        location = {"Location": f"/v1/webhook-replays/{record.id}"}
+        return access.reply(202, record, record.version, location)
 
 
 @router.get(

@@ -23,24 +23,40 @@ from shared.errors import NotFound
 from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 
-MAX_COUNTED = 100_000
-"""A dry run counts no further."""
+MAX_LOOKED_AT = 20_000
+"""A dry run looks no further, at deliveries or at records."""
+
+_WINDOW = 10
+"""How many sequences a step of a replay looks at, for each that it may send."""
 
 _CRITERIA = {"from_time", "to_time", "from_sequence", "to_sequence", "event_types", "states", "subject_id"}
 
 
+async def count_replay(session: ReadSession, viewer: Principal, data: ReplayCreate) -> ReplayRead:
+    """Return a replay that is not begun, with how many it would send as far as it was looked at."""
+    values = await _planned(session, viewer, data)
+    unborn = {"id": None, "version": None, "created_at": None, "state": "dry_run"}
+    return ReplayRead.of({**values, **unborn, "sent": await _count(session, values)})
+
+
 async def create_replay(tx: WriteSession, actor: Principal, data: ReplayCreate) -> ReplayRead:
-    """Begin a replay, or count what it would send; what comes after its beginning is not part of it."""
-    endpoint = await require_listening_endpoint(tx, actor, data.endpoint_id)
+    """Begin a replay; what comes after its beginning is not part of it."""
+    values = await _planned(tx, actor, data)
+    await repository.add(tx, values)
+    return ReplayRead.of(values)
+
+
+async def _planned(session: ReadSession, viewer: Principal, data: ReplayCreate) -> dict[str, Any]:
+    endpoint = await require_listening_endpoint(session, viewer, data.endpoint_id)
     criteria = data.model_dump(mode="json", include=_CRITERIA, exclude_none=True)
-    head = (await endpoint_at_work(tx, data.endpoint_id))["head"]
+    head = (await endpoint_at_work(session, data.endpoint_id))["head"]
     if data.mode == ReplayMode.DELIVERIES:
         criteria["to_sequence"] = min(criteria.get("to_sequence", head), head)
     first = max(data.from_sequence or 1, 1)
-    values: dict[str, Any] = {
+    return {
         "id": new_id("wrp"),
         "endpoint_id": data.endpoint_id,
-        "organisation_id": endpoint["organisation_id"],
+        "organisation_id": None if endpoint["sees_network"] else endpoint["organisation_id"],
         "mode": data.mode.value,
         "criteria": criteria,
         "state": "running",
@@ -51,11 +67,6 @@ async def create_replay(tx: WriteSession, actor: Principal, data: ReplayCreate) 
         "updated_at": clock.now(),
         "finished_at": None,
     }
-    if data.dry_run:
-        unborn = {"id": None, "version": None, "created_at": None, "state": "dry_run"}
-        return ReplayRead.of({**values, **unborn, "sent": await _count(tx, values)})
-    await repository.add(tx, values)
-    return ReplayRead.of(values)
 
 
 async def get_replay(session: ReadSession, viewer: Viewer, replay_id: str) -> ReplayRead:
@@ -83,34 +94,50 @@ async def cancel_replay(tx: WriteSession, actor: Principal, replay_id: str) -> R
 
 
 async def replay_some(tx: WriteSession, limit: int) -> int:
-    """Go on with one running replay by up to ``limit`` records and return how many were looked at."""
+    """Go on with the replay that waits longest, by up to ``limit`` records; return ``limit`` if it did."""
     row = await repository.find_next(tx)
     if row is None:
         return 0
-    await lock_lanes(tx, [row["endpoint_id"]])
-    if row["mode"] == ReplayMode.DELIVERIES:
-        found = await matching(tx, row["endpoint_id"], int(row["position"]), limit, row["criteria"])
-        await send_again(tx, found)
-        position, sent = str(found[-1]["sequence"]) if found else row["position"], len(found)
+    lane = (await lock_lanes(tx, [row["endpoint_id"]]))[row["endpoint_id"]]
+    if lane["deleted"]:
+        state, position, sent = "cancelled", row["position"], 0
+    elif row["mode"] == ReplayMode.DELIVERIES:
+        state, position, sent = await _replay_deliveries(tx, row, limit)
     else:
-        found = await _latest(tx, row, row["position"], limit)
-        chosen = await _chosen(tx, row, found)
-        await deliver(tx, {row["endpoint_id"]: chosen} if chosen else {})
-        position, sent = found[-1]["subject_id"] if found else row["position"], len(chosen)
+        state, position, sent = await _replay_records(tx, row, limit)
     if sent:
         await make_due(tx, row["endpoint_id"])
-    over = {"state": "done", "finished_at": clock.now()} if len(found) < limit else {}
+    over = {} if state == "running" else {"state": state, "finished_at": clock.now()}
     await repository.change(tx, row["id"], _moved(row, position=position, sent=row["sent"] + sent, **over))
-    return limit if not over else max(len(found), 1)
+    return limit
+
+
+async def _replay_deliveries(tx: WriteSession, row: Row, limit: int) -> tuple[str, str, int]:
+    """Look at a window of sequences, so that a step costs the same however few of them fit."""
+    first, last = int(row["position"]), row["criteria"]["to_sequence"]
+    end = min(first + limit * _WINDOW, last)
+    found = await matching(tx, row["endpoint_id"], first, limit, {**row["criteria"], "to_sequence": end})
+    await send_again(tx, found)
+    reached = found[-1]["sequence"] if len(found) == limit else end
+    return "done" if reached >= last else "running", str(reached), len(found)
+
+
+async def _replay_records(tx: WriteSession, row: Row, limit: int) -> tuple[str, str, int]:
+    found = await _latest(tx, row, row["position"], limit)
+    chosen = await _chosen(tx, row, found)
+    await deliver(tx, {row["endpoint_id"]: chosen} if chosen else {})
+    position = found[-1]["subject_id"] if found else row["position"]
+    return "done" if len(found) < limit else "running", position, len(chosen)
 
 
 async def _count(session: ReadSession, values: Row) -> int:
     if values["mode"] == ReplayMode.DELIVERIES:
-        return await count_matching(
-            session, values["endpoint_id"], int(values["position"]), MAX_COUNTED, values["criteria"]
-        )
+        first = int(values["position"])
+        end = min(first + MAX_LOOKED_AT, values["criteria"]["to_sequence"])
+        criteria = {**values["criteria"], "to_sequence": end}
+        return await count_matching(session, values["endpoint_id"], first, MAX_LOOKED_AT, criteria)
     counted, after = 0, ""
-    while counted < MAX_COUNTED:
+    for _ in range(MAX_LOOKED_AT // 1000):
         found = await _latest(session, values, after, 1000)
         counted += len(await _chosen(session, values, found))
         if len(found) < 1000:
@@ -120,8 +147,11 @@ async def _count(session: ReadSession, values: Row) -> int:
 
 
 async def _latest(session: ReadSession, replay: Row, after: str, limit: int) -> list[Row]:
+    """Return the latest event of each record, of the types the endpoint takes and that are asked for."""
+    endpoint = await require_endpoint(session, SYSTEM, replay["endpoint_id"])
+    asked = [endpoint["event_types"], replay["criteria"].get("event_types") or ["*"]]
     subject_id = replay["criteria"].get("subject_id")
-    return list(await repository.latest_of_subjects(session, after, limit, subject_id))
+    return list(await repository.latest_of_subjects(session, after, limit, asked, subject_id))
 
 
 async def _chosen(session: ReadSession, replay: Row, events: list[Row]) -> list[Row]:

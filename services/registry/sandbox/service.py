@@ -148,7 +148,7 @@ async def examine(
     if receiver is None:
         raise _no_such_receiver()
     keys = await _keys_of(session, signers, sealer, receiver)
-    verdict: Verdict | None = verify(hit.headers, hit.body, keys, hit.received_at)
+    verdict: Verdict | None = verify(hit.headers, hit.body, keys, clock.real())
     if verdict is Verdict.WRONG_KEY:
         if not keys:
             verdict = None

@@ -30,6 +30,8 @@ async def add_lane(tx: WriteSession, endpoint_id: str, now: datetime) -> None:
         "breaker_open": False,
         "recent": [],
         "failures": 0,
+        "deleted": False,
+        "round": 0,
     }
     await tx.execute(insert(_lanes).values(lane))
 
@@ -45,6 +47,11 @@ async def lane_of(session: ReadSession, endpoint_id: str, *, lock: bool = False)
 async def change_lane(tx: WriteSession, endpoint_id: str, values: Mapping[str, Any]) -> None:
     """Update a lane this transaction has locked."""
     await tx.execute(update(_lanes).where(_lanes.c.id == endpoint_id).values(values))
+
+
+async def and_sweep(session: ReadSession, endpoint_id: str, sweep: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sweeps of a locked lane that are not done, and one more."""
+    return [*((await lane_of(session, endpoint_id))["sweep"] or ()), sweep]
 
 
 async def lock_lanes(tx: WriteSession, endpoint_ids: Iterable[str]) -> dict[str, Row]:

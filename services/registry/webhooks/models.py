@@ -77,6 +77,8 @@ webhook_lanes = Table(
     Column("failing_since", UtcDateTime, nullable=True),
     Column("last_success_at", UtcDateTime, nullable=True),
     Column("enabled_at", UtcDateTime, nullable=True),
+    Column("deleted", Boolean, nullable=False),
+    Column("round", Integer, nullable=False),
 )
 
 _is_due = webhook_lanes.c.due_at.is_not(None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.registry.webhooks.models import (
@@ -24,9 +24,11 @@ _LISTENING = (EndpointStatus.UNVERIFIED, EndpointStatus.ACTIVE, EndpointStatus.D
 
 
 def _mine(viewer: Viewer) -> Any:
+    """An endpoint that is sent the whole network's events is not for those who may not see them."""
     if viewer.sees_network:
         return _endpoints.c.id.is_not(None)
-    return _endpoints.c.organisation_id == (viewer.organisation_id or "")
+    mine = _endpoints.c.organisation_id == (viewer.organisation_id or "")
+    return and_(mine, _endpoints.c.sees_network.is_(False))
 
 
 async def find(session: ReadSession, viewer: Viewer, endpoint_id: str, *, lock: bool = False) -> Row | None:

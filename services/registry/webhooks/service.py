@@ -20,7 +20,8 @@ from services.registry.webhooks.errors import (
     TooManySecrets,
 )
 from services.registry.webhooks.keys import add_secret
-from services.registry.webhooks.lanes import add_lane, change_lane, lane_of, wake
+from services.registry.webhooks.lanes import add_lane, and_sweep, change_lane, lane_of, wake
+from services.registry.webhooks.models import webhook_lanes
 from services.registry.webhooks.schemas import (
     ENDPOINT_CREATED,
     ENDPOINT_DELETED,
@@ -48,6 +49,9 @@ from shared.errors import NotFound, check_version
 from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
+
+CHANGED = "webhooks.changed"
+"""The store's signal that an endpoint changed."""
 
 MAX_ENDPOINTS = 100
 MAX_LIVE_SECRETS = 3
@@ -79,7 +83,7 @@ async def create_endpoint(
     }
     await repository.add(tx, values)
     await add_lane(tx, values["id"], now)
-    await set_parties(tx, parties, values["id"], [owner])
+    await set_parties(tx, parties, values["id"], [] if values["sees_network"] else [owner])
     secret = await add_secret(tx, values["id"], sealer)
     record = EndpointRead.of(values)
     await _changed(tx, actor, ENDPOINT_CREATED, record)
@@ -136,13 +140,13 @@ async def update_endpoint(
         return EndpointRead.of(row)
     lane: dict[str, Any] = {"due_at": clock.now()}
     if "url" in changes:
-        lane |= {"active": False, "closed_until": None, **_WORKS}
+        lane |= {"active": False, "closed_until": None, "round": webhook_lanes.c.round + 1, **_WORKS}
         changes["verified_at"] = None
         if row["status"] != EndpointStatus.DISABLED:
             changes["status"] = EndpointStatus.UNVERIFIED.value
             lane |= {"handshake_at": clock.now(), "handshake_tries": 0}
     if any(name in changes for name in _FILTERS):
-        lane["sweep"] = {"kind": "filter", "after": 0}
+        lane["sweep"] = await and_sweep(tx, endpoint_id, {"kind": "filter", "after": 0})
     await change_lane(tx, endpoint_id, lane)
     return await _change(tx, actor, row, changes, ENDPOINT_UPDATED)
 
@@ -157,7 +161,8 @@ async def delete_endpoint(
         "active": False,
         "handshake_at": None,
         "due_at": clock.now(),
-        "sweep": {"kind": "all", "after": 0},
+        "deleted": True,
+        "sweep": [{"kind": "all", "after": 0}],
     }
     await change_lane(tx, endpoint_id, lane)
     await repository.expire_secrets(tx, endpoint_id, clock.now())
@@ -233,11 +238,13 @@ async def enable_endpoint(
         "due_at": now,
         "closed_until": None,
         "enabled_at": now,
+        "round": webhook_lanes.c.round + 1,
         **_WORKS,
     }
     if data.resume != "all":
         until = data.since if data.since is not None else now
-        lane["sweep"] = {"kind": "before", "until": clock.to_rfc3339(until), "after": 0}
+        before = {"kind": "before", "until": clock.to_rfc3339(until), "after": 0}
+        lane["sweep"] = await and_sweep(tx, endpoint_id, before)
     if not verified:
         lane |= {"handshake_at": now, "handshake_tries": 0}
     await change_lane(tx, endpoint_id, lane)
@@ -304,7 +311,7 @@ _WORKS = {"breaker_open": False, "recent": [], "failures": 0, "failing_since": N
 
 
 async def _disable(tx: WriteSession, actor: Principal, row: Row, reason: DisabledReason) -> EndpointRead:
-    lane = {"active": False, "handshake_at": None, "due_at": None}
+    lane = {"active": False, "handshake_at": None, "due_at": clock.now()}
     await change_lane(tx, row["id"], lane)
     changes = {"status": EndpointStatus.DISABLED.value, "disabled_reason": reason.value}
     return await _change(tx, actor, row, changes, ENDPOINT_DISABLED)
@@ -349,6 +356,7 @@ async def _changed(
     tx: WriteSession, actor: Principal, event_type: EventType, record: EndpointRead, **details: Any
 ) -> None:
     await repository.next_generation(tx)
+    tx.after_commit(tx.database.signal(CHANGED).notify)
     await _publish(tx, actor, event_type, record, **details)
     wake(tx)
 
