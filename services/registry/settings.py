@@ -9,7 +9,6 @@ from pydantic_settings import SettingsConfigDict
 from shared.errors import CannotStart
 from shared.settings import ServiceSettings
 
-
 LEAST_RETENTION_DAYS = 38
 
 

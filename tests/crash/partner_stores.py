@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, func, make_url, select, text
 from sqlalchemy.pool import NullPool
 
-from services.registry.deliveries.models import webhook_attempts, webhook_deliveries, webhook_replays
+from services.registry.deliveries.models import webhook_attempts, webhook_deliveries
+from services.registry.replays.models import webhook_replays
 from services.registry.webhooks.models import webhook_lanes
 
 _d = webhook_deliveries.c

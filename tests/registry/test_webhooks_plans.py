@@ -133,6 +133,8 @@ async def fill(database: Database, owner: str) -> datetime:
         "active": True,
         "sequence": 0,
         "handshake_tries": 0,
+        "deleted": False,
+        "round": 0,
         "breaker_open": False,
         "recent": [],
         "failures": 0,
