@@ -238,7 +238,7 @@ async def test_types_and_prefixes(world: World) -> None:
             ("%.*",),
         ]
     }
-    assert list(positions.values()) == [[1], [1, 2], [1, 3], [], [], []]
+    assert list(positions.values()) == [[1], [1, 2], [1, 3], [1, 2, 3], [], []]
 
 
 async def test_one_subject(world: World) -> None:

@@ -194,8 +194,8 @@ async def test_a_commit_between_a_look_and_the_wait_is_not_missed(
     sequencer = Sequencer(world.database, tables, poll_s=3600)
     look, late = sequencer.run_once, iter(["t1", "t2", "t3"])
 
-    async def look_and_be_overtaken() -> int:
-        numbered = await look()
+    async def look_and_be_overtaken(most: int) -> int:
+        numbered = await look(most)
         if thing := next(late, None):
             async with world.database.write() as tx:
                 await world.change(tx, thing)
