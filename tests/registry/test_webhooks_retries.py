@@ -144,7 +144,8 @@ async def test_a_retry_after_of_429_closes_the_endpoint_and_not_only_the_deliver
     partners.receiver.plan = lambda _: Reply()
     await partners.travel(20)
     await partners.deliver()
-    assert sorted(hit.sequence for hit in partners.receiver.hits[1:]) == [2, 3, 4]
+    # The first may wait up to a fifth longer.
+    assert {2, 3, 4} <= {hit.sequence for hit in partners.receiver.hits[1:]} <= {1, 2, 3, 4}
     await partners.travel(1800)
     await partners.deliver()
     assert [row["state"] for row in await partners.deliveries(endpoint["id"])] == ["delivered"] * 4
