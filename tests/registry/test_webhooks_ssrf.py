@@ -44,8 +44,8 @@ async def test_no_spelling_of_a_hidden_address_becomes_a_url(guarded: World) -> 
     path, etag = f"/v1/webhook-endpoints/{endpoint['id']}", {"if-match": '"1"'}
     urls = hidden_urls()
     assert len(urls) > 1000
-    # Names that are no spelling of an address pass here and are refused where they are dialled.
-    urls = urls if guarded.registry.database.dialect == "sqlite" else urls[::10]
+    # All of them are judged in the tests of the guard itself; what is asked here is whether it is asked.
+    urls = urls[::4] if guarded.registry.database.dialect == "sqlite" else urls[3::16]
     for url in urls:
         for answer in (
             await guarded.operator.post("/v1/webhook-endpoints", json={**BODY, "url": url}),
