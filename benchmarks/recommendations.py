@@ -16,9 +16,9 @@ from benchmarks.measure import Batch, figure, interleave
 from benchmarks.run import Run
 from services.matching import tables
 from services.matching.directory import service as directory
+from services.matching.engine.scoring.ranking import recommend_home_units
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfilePut
-from services.matching.recommendations.ranking import recommend_home_units
 from shared.identity import SYSTEM
 from shared.messaging.received import Event
 from tests.matching.registry_double import (

@@ -7,7 +7,7 @@ from math import asin, cos, floor, radians, sin, sqrt
 
 from hypothesis import strategies as st
 
-from services.matching.recommendations.features import (
+from services.matching.engine.scoring.features import (
     PLANT_CLASSES,
     STAGES,
     HomeUnitFeatures,

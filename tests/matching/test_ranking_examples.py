@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from services.matching.recommendations.explanation import CriterionExplanation
-from services.matching.recommendations.features import HomeUnitFeatures, ProjectFeatures, Source
-from services.matching.recommendations.geography import UNKNOWN
-from services.matching.recommendations.ranking import recommend_home_units, recommend_projects
-from services.matching.recommendations.snapshot import Snapshot
+from services.matching.engine.scoring.explanation import CriterionExplanation
+from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures, Source
+from services.matching.engine.scoring.geography import UNKNOWN
+from services.matching.engine.scoring.ranking import recommend_home_units, recommend_projects
+from services.matching.engine.scoring.snapshot import Snapshot
 
 QUZHOU = HomeUnitFeatures(
     id="org_quzhou",

@@ -5,14 +5,14 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.matching.recommendations.features import HomeUnitFeatures, ProjectFeatures
-from services.matching.recommendations.ranking import (
+from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
+from services.matching.engine.scoring.ranking import (
     Recommendations,
     explain_pair,
     recommend_home_units,
     recommend_projects,
 )
-from services.matching.recommendations.snapshot import Snapshot
+from services.matching.engine.scoring.snapshot import Snapshot
 from tests.matching.ranking_markets import HOMES, home_lists, homes, judge, projects
 
 patient = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))

@@ -2,10 +2,10 @@
 
 import pytest
 
+from services.matching.engine.scoring.criteria import CRITERIA
+from services.matching.engine.scoring.features import PLANT_CLASSES, STAGES
 from services.matching.profiles.schemas import AcceptedStage, PlantClass, WeightsRead
-from services.matching.recommendations.criteria import CRITERIA
 from services.matching.recommendations.facts import CLOSED_STAGES
-from services.matching.recommendations.features import PLANT_CLASSES, STAGES
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.registry_double import LISHUI, home_unit, identifier
 from tests.matching.test_service_recommendations import OFFER

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.recommendations.labels import STRATEGIC_FIELDS
+from services.matching.engine.scoring.labels import STRATEGIC_FIELDS
 from services.matching.recommendations.schemas import HomeUnitRecommendations, ProjectRecommendations
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.registry_double import (

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from services.matching.recommendations import labels
-from services.matching.recommendations.criteria import FULL, SCORE_SCALE
-from services.matching.recommendations.explanation import CriterionExplanation
+from services.matching.engine.scoring import labels
+from services.matching.engine.scoring.criteria import FULL, SCORE_SCALE
+from services.matching.engine.scoring.explanation import CriterionExplanation
+from services.matching.engine.scoring.features import Source
+from services.matching.engine.scoring.gates import GATES
+from services.matching.engine.scoring.ranking import OpenCandidate, Ranked, Recommendations, Refusal
 from services.matching.recommendations.facts import UNRECORDED_GATES
-from services.matching.recommendations.features import Source
-from services.matching.recommendations.gates import GATES
-from services.matching.recommendations.ranking import OpenCandidate, Ranked, Recommendations, Refusal
 
 PRIVATE_CRITERIA = frozenset({"fund_within_caps"})
 _HUNDREDTH = SCORE_SCALE // 100

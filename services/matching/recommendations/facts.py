@@ -5,15 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 from services.matching.directory.records import HomeUnit, Project
-from services.matching.profiles.schemas import ProfileRead
-from services.matching.recommendations.compilation import AMOUNT_LIMIT_CNY, SPACE_LIMIT_M2
-from services.matching.recommendations.features import (
+from services.matching.engine.scoring.compilation import AMOUNT_LIMIT_CNY, SPACE_LIMIT_M2
+from services.matching.engine.scoring.features import (
     PLANT_CLASSES,
     HomeUnitFeatures,
     Number,
     ProjectFeatures,
     Source,
 )
+from services.matching.profiles.schemas import ProfileRead
 from shared.clock import civil_date
 
 CLOSED_STAGES = frozenset({"completed", "rejected", "withdrawn", "failed", "landed_elsewhere", "terminated"})

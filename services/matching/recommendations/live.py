@@ -12,11 +12,11 @@ from datetime import datetime
 from services.matching.base import messaging
 from services.matching.directory import service as directory
 from services.matching.directory.records import HomeUnit, Project, State
+from services.matching.engine.scoring.features import ProjectFeatures
+from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfileRead
 from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_features, project_features
-from services.matching.recommendations.features import ProjectFeatures
-from services.matching.recommendations.snapshot import Snapshot
 from shared.clock import now, to_rfc3339
 from shared.db.engine import Database
 from shared.logging import get_logger

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.matching.engine.scoring.ranking import (
+    Recommendations,
+    recommend_home_units,
+    recommend_projects,
+)
 from services.matching.recommendations.documents import (
     Document,
     Wording,
@@ -14,11 +19,6 @@ from services.matching.recommendations.documents import (
 from services.matching.recommendations.errors import ProjectClosed
 from services.matching.recommendations.facts import CLOSED_STAGES
 from services.matching.recommendations.live import LiveEngine
-from services.matching.recommendations.ranking import (
-    Recommendations,
-    recommend_home_units,
-    recommend_projects,
-)
 from shared.clock import to_rfc3339
 from shared.errors import NotFound
 from shared.identity import Principal

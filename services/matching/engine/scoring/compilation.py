@@ -6,9 +6,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
-from services.matching.recommendations import criteria, industries
-from services.matching.recommendations.columns import LARGE_MAX, NONE, SMALL_MAX, HomeColumns, ProjectColumns
-from services.matching.recommendations.features import (
+from services.matching.engine.scoring import criteria, industries
+from services.matching.engine.scoring.columns import LARGE_MAX, NONE, SMALL_MAX, HomeColumns, ProjectColumns
+from services.matching.engine.scoring.features import (
     PLANT_CLASSES,
     STAGES,
     HomeUnitFeatures,
@@ -16,9 +16,9 @@ from services.matching.recommendations.features import (
     ProjectFeatures,
     Source,
 )
-from services.matching.recommendations.gates import FAIL, UNKNOWN
-from services.matching.recommendations.grams import Grams
-from services.matching.recommendations.text import bigrams
+from services.matching.engine.scoring.gates import FAIL, UNKNOWN
+from services.matching.engine.scoring.grams import Grams
+from services.matching.engine.scoring.text import bigrams
 
 _STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
 _PLANT_BIT = {plant: 1 << place for place, plant in enumerate(PLANT_CLASSES)}

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations.columns import grown
+from services.matching.engine.scoring.columns import grown
 
 Rows = NDArray[np.int32]
 Grams = NDArray[np.int32]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations import industries
-from services.matching.recommendations.columns import grown
-from services.matching.recommendations.compilation import Codes, Place
-from services.matching.recommendations.geography import distances_m, unit_vector
+from services.matching.engine.scoring import industries
+from services.matching.engine.scoring.columns import grown
+from services.matching.engine.scoring.compilation import Codes, Place
+from services.matching.engine.scoring.geography import distances_m, unit_vector
 
 
 class Patterns:

@@ -8,26 +8,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations import evaluation, labels
-from services.matching.recommendations.compilation import (
+from services.matching.engine.scoring import evaluation, labels
+from services.matching.engine.scoring.compilation import (
     PROJECT_FIELDS,
     CompiledHome,
     CompiledProject,
     Sources,
     sources_of,
 )
-from services.matching.recommendations.criteria import PairColumns
-from services.matching.recommendations.explanation import (
+from services.matching.engine.scoring.criteria import PairColumns
+from services.matching.engine.scoring.explanation import (
     CriterionExplanation,
     Medians,
     Pair,
     explain,
     medians,
 )
-from services.matching.recommendations.features import ProjectFeatures
-from services.matching.recommendations.gates import FAIL, GATES, OUTCOMES, PASS, UNKNOWN
-from services.matching.recommendations.questions import Collector, Question
-from services.matching.recommendations.snapshot import Snapshot
+from services.matching.engine.scoring.features import ProjectFeatures
+from services.matching.engine.scoring.gates import FAIL, GATES, OUTCOMES, PASS, UNKNOWN
+from services.matching.engine.scoring.questions import Collector, Question
+from services.matching.engine.scoring.snapshot import Snapshot
 
 
 class Ranked(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from services.matching.recommendations import labels
-from services.matching.recommendations.compilation import CompiledHome, CompiledProject
+from services.matching.engine.scoring import labels
+from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject
 
 HOME_UNIT, PROJECT_TEAM = "home_unit", "project_team"
 

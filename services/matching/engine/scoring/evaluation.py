@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations import criteria, gates
-from services.matching.recommendations.columns import ProjectColumns, grown
-from services.matching.recommendations.compilation import CompiledHome, CompiledProject
-from services.matching.recommendations.criteria import PairColumns
-from services.matching.recommendations.snapshot import Snapshot
-from services.matching.recommendations.text import FULL_SCALE, similarity
+from services.matching.engine.scoring import criteria, gates
+from services.matching.engine.scoring.columns import ProjectColumns, grown
+from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject
+from services.matching.engine.scoring.criteria import PairColumns
+from services.matching.engine.scoring.snapshot import Snapshot
+from services.matching.engine.scoring.text import FULL_SCALE, similarity
 
 _LENSES = 16
 _TEXT_FACTOR = 1_000_000 / FULL_SCALE

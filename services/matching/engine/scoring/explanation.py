@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations import industries, labels
-from services.matching.recommendations.columns import LARGE_MAX, SMALL_MAX
-from services.matching.recommendations.compilation import CompiledHome, CompiledProject, Sources
-from services.matching.recommendations.criteria import CRITERIA, FULL, PairColumns
-from services.matching.recommendations.features import Source
-from services.matching.recommendations.snapshot import Snapshot
+from services.matching.engine.scoring import industries, labels
+from services.matching.engine.scoring.columns import LARGE_MAX, SMALL_MAX
+from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject, Sources
+from services.matching.engine.scoring.criteria import CRITERIA, FULL, PairColumns
+from services.matching.engine.scoring.features import Source
+from services.matching.engine.scoring.snapshot import Snapshot
 
 Value = int | float | str | None
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations.columns import SMALL_MAX, Column, HomeColumns, ProjectColumns
-from services.matching.recommendations.criteria import PairColumns
+from services.matching.engine.scoring.columns import SMALL_MAX, Column, HomeColumns, ProjectColumns
+from services.matching.engine.scoring.criteria import PairColumns
 
 PASS, UNKNOWN, FAIL = 0, 1, 2
 OUTCOMES = ("pass", "unknown", "fail")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.matching.recommendations.columns import Column, HomeColumns, ProjectColumns
+from services.matching.engine.scoring.columns import Column, HomeColumns, ProjectColumns
 
 FULL = 1_000_000
 WEIGHT_TOTAL = 1_000

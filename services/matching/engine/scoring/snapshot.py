@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.recommendations import industries
-from services.matching.recommendations.columns import HomeColumns, ProjectColumns, Table, grown
-from services.matching.recommendations.compilation import (
+from services.matching.engine.scoring import industries
+from services.matching.engine.scoring.columns import HomeColumns, ProjectColumns, Table, grown
+from services.matching.engine.scoring.compilation import (
     Codes,
     CompiledHome,
     CompiledProject,
@@ -21,14 +21,14 @@ from services.matching.recommendations.compilation import (
     compile_home,
     compile_project,
 )
-from services.matching.recommendations.criteria import CRITERIA
-from services.matching.recommendations.features import HomeUnitFeatures, ProjectFeatures
-from services.matching.recommendations.geography import distances_m, unit_vector
-from services.matching.recommendations.grams import Postings, Segments
-from services.matching.recommendations.patterns import Patterns
+from services.matching.engine.scoring.criteria import CRITERIA
+from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
+from services.matching.engine.scoring.geography import distances_m, unit_vector
+from services.matching.engine.scoring.grams import Postings, Segments
+from services.matching.engine.scoring.patterns import Patterns
 
 if TYPE_CHECKING:
-    from services.matching.recommendations.evaluation import Lens
+    from services.matching.engine.scoring.evaluation import Lens
 
 _CACHE_LIMIT = 4096
 _LOG_LIMIT = 65_536
