@@ -21,6 +21,7 @@ LOCKED = {
     "runtime": PYPROJECT["project"]["dependencies"],
     "dev": PYPROJECT["project"]["dependencies"] + GROUPS["dev"],
     "build": GROUPS["build"],
+    "peers": GROUPS["peers"],
     "bootstrap": GROUPS["bootstrap"],
 }
 ADDRESS = re.compile(r"://|--(?:extra-)?index|--find-links|--trusted-host|\bfile:| @ ")
