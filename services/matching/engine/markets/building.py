@@ -45,10 +45,7 @@ def market_of(
     ours, theirs = _scores("u", u, (projects, homes)), _scores("v", v, (projects, homes))
     if bool(((ours < 0) != (theirs < 0)).any()):
         raise InvalidMarket("a pair is permitted in u and not in v, or the reverse")
-    most = _column("quotas", quotas, homes, 0)
-    least = _column("lower_quotas", np.zeros(homes) if lower_quotas is None else lower_quotas, homes, 0)
-    if bool((least > most).any()):
-        raise InvalidMarket("a lower quota exceeds its quota")
+    most, least = _quotas(quotas, lower_quotas, homes)
     industry_of = _index("project_industry", project_industry, projects, len(industries))
     region_of = _index("home_region", home_region, homes, len(regions))
     demand = _demands(demands, len(demand_names), projects)
@@ -117,6 +114,16 @@ def _column(name: str, values: ArrayLike, length: int, least: int) -> NDArray[np
     if whole.size and int(whole.min()) < least:
         raise InvalidMarket(f"{name} has less than {least}")
     return whole
+
+
+def _quotas(
+    quotas: ArrayLike, lower_quotas: ArrayLike | None, homes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    most = _column("quotas", quotas, homes, 0)
+    least = _column("lower_quotas", np.zeros(homes) if lower_quotas is None else lower_quotas, homes, 0)
+    if bool((least > most).any()):
+        raise InvalidMarket("a lower quota exceeds its quota")
+    return most, least
 
 
 def _index(name: str, values: ArrayLike | None, length: int, end: int) -> NDArray[np.int64]:

@@ -47,7 +47,7 @@ class Commitment(NamedTuple):
 class Market:
     """P projects and H home units; build it with ``building.market_of`` which checks everything.
 
-    ``u[p, h]`` is what project p thinks of home unit h and ``v[p, h]`` the reverse, 0…1,000,000, −1 both where
+    ``u[p, h]`` is what project p thinks of home unit h and ``v[p, h]`` the reverse: 0…1,000,000, or −1 where
     the pair is not permitted. ``demands`` has a row per kind of demand (space in m², funds in CNY) and a
     column per project.
     """
