@@ -65,6 +65,12 @@ def test_a_stable_round_with_short_lists_and_many_ties_passes(list_length: int, 
     assert failed(stable(a_market(), rules)) == {}
 
 
+def test_promotion_blocks_by_class_only() -> None:
+    document = stable(a_market(), Configuration("stable", ties="promotion", priority_step=1_000_000))
+    document["certificate"]["blocking_by"] = "class"
+    assert failed(ending(document)) == {}
+
+
 def test_a_fixed_pair_that_is_not_permitted_passes_and_is_worth_nothing() -> None:
     market = a_market(commitments=[(5, 0, "fixed", 0, "org_hangzhou")])
     assert failed(stable(market, STABLE)) == {}
@@ -104,7 +110,6 @@ def put(*path: Any) -> Change:
 
 
 def add(*path: Any) -> Change:
-    """Add the last part to the number at the path."""
     return at_path(lambda place, key: place.__setitem__(key, place[key] + path[-1]), path[:-1])
 
 
