@@ -101,20 +101,17 @@ async def test_whatever_is_no_answer_is_said_to_be_none_and_the_step_can_be_take
     assert (await world.operator.post(path, **request)).content == taken.content
 
 
-@pytest.mark.parametrize(
-    "error", [httpx2.ConnectError, httpx2.ReadTimeout, httpx2.RemoteProtocolError, httpx2.DecodingError]
-)
-async def test_matching_that_cannot_be_reached_is_asked_again_later(
-    world: World, error: type[httpx2.RequestError]
-) -> None:
-    def refuse(request: httpx2.Request) -> httpx2.Response:
-        raise error("refused", request=request)
-
+async def test_matching_that_cannot_be_reached_is_asked_again_later(world: World) -> None:
     project = await walk_to(world, "screening")
-    answer_from_matching(world, refuse)
-    refused = await post_step(world, project["id"], "reserve")
-    assert failed_guards(refused) == {"feasible_home_unit", "score_with_reasons"}
-    assert refused.json()["errors"][0]["params"] == {"reason": "matching_unavailable", "retry": True}
+    for error in (httpx2.ConnectError, httpx2.ReadTimeout, httpx2.RemoteProtocolError, httpx2.DecodingError):
+
+        def refuse(request: httpx2.Request, error: type[httpx2.RequestError] = error) -> httpx2.Response:
+            raise error("refused", request=request)
+
+        answer_from_matching(world, refuse)
+        refused = await post_step(world, project["id"], "reserve")
+        assert failed_guards(refused) == {"feasible_home_unit", "score_with_reasons"}
+        assert refused.json()["errors"][0]["params"] == {"reason": "matching_unavailable", "retry": True}
     matching_finds(world)
     await step(world, project["id"], "reserve")
 
