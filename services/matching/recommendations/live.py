@@ -67,6 +67,14 @@ class LiveEngine:
         """Tell whether the engine has this home unit."""
         return home_unit_id in self.snapshot.home_table.rows
 
+    def home_unit(self, home_unit_id: str) -> HomeUnit | None:
+        """Return a home unit on file, if the engine has it."""
+        return self._homes.get(home_unit_id) if self.has_home_unit(home_unit_id) else None
+
+    def profile_of(self, home_unit_id: str) -> ProfileRead | None:
+        """Return a home unit's profile as the engine knows it."""
+        return self._profiles.get(home_unit_id)
+
     def visible_to(self, organisation_id: str | None) -> frozenset[str]:
         """Return the projects of which an organisation is a party."""
         return frozenset(self._visible_to.get(organisation_id or "", ()))

@@ -5,10 +5,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic_core import to_json
 
+from services.matching.profiles.schemas import ProfilePut
 from services.matching.recommendations import service
 from services.matching.recommendations.documents import Document
 from services.matching.recommendations.live import LiveEngine
-from services.matching.recommendations.schemas import HomeUnitRecommendations, ProjectRecommendations
+from services.matching.recommendations.schemas import (
+    HomeUnitRecommendations,
+    ProfilePreview,
+    ProjectRecommendations,
+)
 from services.matching.recommendations.service import Ask
 from shared.web.access import JSON, ReadAccess, Reads
 from shared.web.strictness import StrictRoute
@@ -16,6 +21,7 @@ from shared.web.strictness import StrictRoute
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["recommendations"])
 
 Read = Annotated[ReadAccess, Depends(Reads("matching:recommendations:read"))]
+ReadProfile = Annotated[ReadAccess, Depends(Reads("matching:profiles:read"))]
 Limit = Annotated[int, Query(ge=1, le=100, description="Candidates ranked, and candidates left open.")]
 RefusedLimit = Annotated[int, Query(ge=0, le=200, description="Refused candidates listed.")]
 Explain = Annotated[bool, Query(description="Whether each candidate comes with its gates and criteria.")]
@@ -66,6 +72,22 @@ async def recommend_projects(
     """Rank the projects for a home unit, among those it may see."""
     ask = Ask(limit, refused_limit, explain, lang)
     found = await service.projects_for_home_unit(_engine(access), access.principal, home_unit_id, ask)
+    return _answer(access, found)
+
+
+@router.post(
+    "/home-units/{home_unit_id}/profile:preview",
+    response_model=ProfilePreview,
+    operation_id="previewHomeUnitProfile",
+    responses={409: {"description": "The profile would be refused for the same reason"}},
+)
+async def preview_profile(home_unit_id: str, body: ProfilePut, access: ReadProfile) -> Response:
+    """Tell what a profile would change, without changing anything.
+
+    The figures are of the projects the caller may see, as they are now; nothing is stored and no event is
+    written. A profile that would be refused is refused here for the same reason.
+    """
+    found = await service.preview_profile(_engine(access), access.principal, home_unit_id, body)
     return _answer(access, found)
 
 

@@ -168,3 +168,86 @@ class HomeUnitRecommendations(_Recommendations):
     items: list[RecommendedProject]
     open_items: list[OpenProject]
     refused_items: list[RefusedProject]
+
+
+class Obstacle(Output):
+    """A condition that does not pass: unknown or fail."""
+
+    gate: str
+    outcome: str
+    label: Texts
+
+
+class ProjectStanding(Output):
+    """How a project stands; `rank` is null unless it is feasible, `score` what it has or would have."""
+
+    rank: int | None
+    score: float
+    points: int
+    obstacles: list[Obstacle]
+
+
+class ComparedProject(Output):
+    """A project before and after; a positive `rank_change` is a rise, null where it has no rank in both."""
+
+    project_id: str
+    project_title: str
+    rank_change: int | None
+    before: ProjectStanding
+    after: ProjectStanding
+
+
+class GateTally(Output):
+    """For how many projects a gate passes, cannot be decided, and fails."""
+
+    gate: str
+    label: Texts
+    passed_count: int
+    unknown_count: int
+    failed_count: int
+
+
+class ProfileOutlook(Output):
+    """What a profile means for the projects; `items` are its ten best."""
+
+    feasible_count: int
+    open_count: int
+    refused_count: int
+    gates: list[GateTally]
+    items: list[ComparedProject]
+
+
+class ComparedProjects(Output):
+    """How many projects, and the first twenty of them, the best first."""
+
+    count: int
+    items: list[ComparedProject]
+
+
+class ProfileWarning(Output):
+    """Something the home unit may not have meant; `about` names the entries or projects concerned."""
+
+    code: str
+    field: str
+    about: list[str]
+    text: Texts
+
+
+class ProfilePreview(Output):
+    """What a profile would change, for the projects the caller may see; nothing has changed.
+
+    `profile_version` is the version it was compared with; null when there is none yet.
+    """
+
+    home_unit_id: str
+    profile_version: int | None
+    directory_as_of: Instant | None
+    directory_revision: int
+    lag_seconds: float | None
+    changed: list[str]
+    considered_count: int
+    before: ProfileOutlook
+    after: ProfileOutlook
+    newly_feasible: ComparedProjects
+    no_longer_feasible: ComparedProjects
+    warnings: list[ProfileWarning]

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.matching.engine.scoring.comparison import compare
 from services.matching.engine.scoring.ranking import (
     Recommendations,
     recommend_home_units,
     recommend_projects,
 )
+from services.matching.profiles.schemas import ProfilePut
+from services.matching.profiles.service import profile_as_put
+from services.matching.recommendations.cautions import Look, cautions_of
 from services.matching.recommendations.documents import (
     Document,
     Wording,
@@ -17,9 +21,10 @@ from services.matching.recommendations.documents import (
     summary,
 )
 from services.matching.recommendations.errors import ProjectClosed
-from services.matching.recommendations.facts import CLOSED_STAGES
+from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_features
 from services.matching.recommendations.live import LiveEngine
-from shared.clock import to_rfc3339
+from services.matching.recommendations.preview import document_of
+from shared.clock import to_rfc3339, today
 from shared.errors import NotFound
 from shared.identity import Principal
 
@@ -86,6 +91,30 @@ async def projects_for_home_unit(
     return {**own, **_rest(engine, result, wording, ask)}
 
 
+async def preview_profile(
+    engine: LiveEngine, viewer: Principal, home_unit_id: str, data: ProfilePut
+) -> Document:
+    """Return what a profile would change for a home unit, to itself among the projects it may see."""
+    await engine.refresh()
+    allowed = viewer.sees_network or viewer.organisation_id == home_unit_id
+    home = engine.home_unit(home_unit_id)
+    if not allowed or home is None:
+        raise NotFound("No such home unit.", "没有该飞出地。")
+    before = engine.profile_of(home_unit_id)
+    after, changed = profile_as_put(home_unit_id, data, before)
+    among = None if viewer.sees_network else engine.visible_to(viewer.organisation_id)
+    wanted = {preference.project_id for preference in after.preferences or ()}
+    found = compare(engine.snapshot, home_unit_features(home, after), among, wanted)
+    open_projects = engine.snapshot.project_table.rows.keys()
+    look = Look(wanted & open_projects if among is None else wanted & open_projects & among, found)
+    return {
+        "home_unit_id": home_unit_id,
+        "profile_version": before.version if before else None,
+        **_state(engine),
+        **document_of(found, changed, cautions_of(after, look, today())),
+    }
+
+
 def _wording(ask: Ask, id_name: str, title_name: str) -> Wording:
     return Wording(id_name, title_name, ask.lang in (None, "zh"), ask.lang in (None, "en"), ask.explain)
 
@@ -94,6 +123,12 @@ def _rest(engine: LiveEngine, result: Recommendations, wording: Wording, ask: As
     return {
         "refused_items": [refused_item(item, wording) for item in result.refusals(ask.refused_limit)],
         **summary(result, wording),
+        **_state(engine),
+    }
+
+
+def _state(engine: LiveEngine) -> Document:
+    return {
         "directory_as_of": to_rfc3339(engine.as_of) if engine.as_of else None,
         "directory_revision": engine.state.revision,
         "lag_seconds": engine.lag_seconds(),

@@ -60,8 +60,15 @@ class Codes:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._codes)
+
     def __call__(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
+
+    def get(self, name: str) -> int | None:
+        """The code of a name that was seen, else None."""
+        return self._codes.get(name)
 
     def sorted(self, names: Iterable[str]) -> Grams:
         return np.array(sorted(self(name) for name in names), np.int32)
@@ -74,6 +81,18 @@ class Codes:
                 raise ValueError("at most 63 city clusters can be told apart")
             bits |= 1 << code
         return bits
+
+
+class Overlay(Codes):
+    """Codes that go on where others end; those others never learn the names first seen here."""
+
+    def __init__(self, below: Codes) -> None:
+        super().__init__()
+        self._below = below
+
+    def __call__(self, name: str) -> int:
+        known = self._below.get(name)
+        return len(self._below) + super().__call__(name) if known is None else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,13 @@ def _explain_row(
     return explain(facts, middle, scores, sources)
 
 
+def best_rows(
+    total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
+) -> list[int]:
+    """Rows of the best allowed candidates, as every ranking orders them."""
+    return _top(total, allowed, ids, limit)
+
+
 def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int) -> list[int]:
     """Rows of the best allowed candidates; equal scores in the order of their ids."""
     rows = np.flatnonzero(allowed)
