@@ -33,7 +33,10 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     return World(
         service=matching.service,
         ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER},
-        bodies={"putHomeUnitProfile": {"leading_industries": ["2710"]}},
+        bodies={
+            "putHomeUnitProfile": {"leading_industries": ["2710"]},
+            "explainWhatWouldChange": {"home_unit_id": home},
+        },
         paths=DELETED,
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER}),
