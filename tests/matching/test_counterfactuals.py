@@ -21,7 +21,7 @@ from services.matching.engine.scoring.search import round_step, smallest
 from services.matching.engine.scoring.snapshot import Snapshot
 from tests.matching.ranking_markets import home_lists, judge, projects
 
-patient = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+patient = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 CAPS = ("max_fund_amount_cny", "remaining_budget_cny")
 MOST = {
     "available_space_m2": MOST_SPACE_M2,

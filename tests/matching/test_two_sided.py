@@ -19,7 +19,7 @@ from services.matching.engine.scoring.two_sided import (
 )
 from tests.matching.ranking_markets import CRITERIA, home_lists, judge, projects
 
-patient = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+patient = settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
 project_lists = st.integers(1, 6).flatmap(
     lambda n: st.tuples(*(projects(f"prj_{i}") for i in range(n))).map(list)
 )

@@ -1,5 +1,7 @@
 """Chinese and English words of the counterfactuals: what could change, and what it would do."""
 
+from decimal import Decimal
+
 from services.matching.engine.scoring import labels
 from services.matching.engine.scoring.features import Number
 from services.matching.engine.scoring.labels import Label
@@ -111,7 +113,9 @@ def withheld(lever: str) -> Label:
 
 def _amount(unit: str, value: Number | str) -> Label:
     zh, en = _UNITS[unit]
-    return Label(f"{value:,}{zh}", en.format(f"{value:,}"))
+    exact = Decimal(str(value))
+    said = f"{int(exact):,}" if exact == int(exact) else f"{exact:,}"
+    return Label(said + zh, en.format(said))
 
 
 def _code(lever: str, code: str) -> Label:
