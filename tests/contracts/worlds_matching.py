@@ -36,6 +36,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
         bodies={
             "putHomeUnitProfile": {"leading_industries": ["2710"]},
             "previewHomeUnitProfile": {"leading_industries": ["2710"]},
+            "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
         queries={"streamEvents": "after=earliest"},

@@ -42,6 +42,8 @@ class LiveEngine:
         self._checked_at = float("-inf")
         self._lock = asyncio.Lock()
         self.as_of: datetime | None = None
+        self.shadow_prices: dict[str, int] = {}
+        """Of home units, in millionths, from the last published round; a home unit without one has none."""
         self._forget(State(0, 0))
 
     def _forget(self, state: State) -> None:

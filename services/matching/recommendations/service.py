@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.matching.directory.records import Project
 from services.matching.engine.scoring.comparison import compare
+from services.matching.engine.scoring.counterfactual import counterfactual
+from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.ranking import (
     Recommendations,
     recommend_home_units,
@@ -22,8 +25,10 @@ from services.matching.recommendations.documents import (
 )
 from services.matching.recommendations.errors import ProjectClosed
 from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_features
+from services.matching.recommendations.lever_documents import counterfactual_document
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.preview import document_of
+from services.matching.recommendations.schemas import CounterfactualAsk
 from shared.clock import to_rfc3339, today
 from shared.errors import NotFound
 from shared.identity import Principal
@@ -38,6 +43,7 @@ class Ask:
     explain: bool
     lang: str | None
     redacted: bool = False
+    order: str = "score"
 
 
 async def home_units_for_project(
@@ -45,15 +51,8 @@ async def home_units_for_project(
 ) -> Document:
     """Return the best home units for a project to one of its parties."""
     await engine.refresh()
-    project = engine.project(project_id)
-    if project is None or not (viewer.sees_network or viewer.organisation_id in project.party_ids):
-        raise NotFound("No such project.", "没有该项目。")
-    if project.stage in CLOSED_STAGES:
-        raise ProjectClosed()
-    features = engine.features_of(project_id)
-    if features is None:
-        raise NotFound("This project cannot be ranked.", "该项目暂无法匹配。")
-    result = recommend_home_units(engine.snapshot, features, ask.limit)
+    project, features = _ranked_project(engine, viewer, project_id)
+    result = recommend_home_units(engine.snapshot, features, ask.limit, ask.order, engine.shadow_prices)
     wording = _wording(ask, "home_unit_id", "home_unit_name")
 
     def outsider(home_unit_id: str) -> bool:
@@ -81,7 +80,9 @@ async def projects_for_home_unit(
     if not allowed or not engine.has_home_unit(home_unit_id):
         raise NotFound("No such home unit.", "没有该飞出地。")
     among = None if viewer.sees_network else engine.visible_to(viewer.organisation_id)
-    result = recommend_projects(engine.snapshot, home_unit_id, ask.limit, among)
+    result = recommend_projects(
+        engine.snapshot, home_unit_id, ask.limit, among, ask.order, engine.shadow_prices
+    )
     wording = _wording(ask, "project_id", "project_title")
     items = [
         ranked_item(item, wording, outsider=False, sees_medians=viewer.sees_network) for item in result.ranked
@@ -110,9 +111,45 @@ async def preview_profile(
     return {
         "home_unit_id": home_unit_id,
         "profile_version": before.version if before else None,
-        **_state(engine),
+        **_freshness(engine),
         **document_of(found, changed, cautions_of(after, look, today())),
     }
+
+
+async def counterfactual_of(
+    engine: LiveEngine, viewer: Principal, project_id: str, ask: CounterfactualAsk
+) -> Document:
+    """Return what would bring a home unit to a rank for a project, to one of the project's parties."""
+    await engine.refresh()
+    project, features = _ranked_project(engine, viewer, project_id)
+    if not engine.has_home_unit(ask.home_unit_id):
+        raise NotFound("No such home unit.", "没有该飞出地。")
+    found = counterfactual(engine.snapshot, features, ask.home_unit_id, ask.rank)
+    wording = Wording("home_unit_id", "home_unit_name")
+    home = engine.snapshot.home_unit(ask.home_unit_id).features
+    outsider = not (viewer.sees_network or viewer.organisation_id == home.id)
+    unlimited = features.max_distance_km is None
+    return {
+        "project_id": project_id,
+        "project_version": project.version,
+        **wording.named(home.id, home.name),
+        **counterfactual_document(found, wording, ask.rank, outsider=outsider, unlimited=unlimited),
+        **_freshness(engine),
+    }
+
+
+def _ranked_project(
+    engine: LiveEngine, viewer: Principal, project_id: str
+) -> tuple[Project, ProjectFeatures]:
+    project = engine.project(project_id)
+    if project is None or not (viewer.sees_network or viewer.organisation_id in project.party_ids):
+        raise NotFound("No such project.", "没有该项目。")
+    if project.stage in CLOSED_STAGES:
+        raise ProjectClosed()
+    features = engine.features_of(project_id)
+    if features is None:
+        raise NotFound("This project cannot be ranked.", "该项目暂无法匹配。")
+    return project, features
 
 
 def _wording(ask: Ask, id_name: str, title_name: str) -> Wording:
@@ -123,11 +160,11 @@ def _rest(engine: LiveEngine, result: Recommendations, wording: Wording, ask: As
     return {
         "refused_items": [refused_item(item, wording) for item in result.refusals(ask.refused_limit)],
         **summary(result, wording),
-        **_state(engine),
+        **_freshness(engine),
     }
 
 
-def _state(engine: LiveEngine) -> Document:
+def _freshness(engine: LiveEngine) -> Document:
     return {
         "directory_as_of": to_rfc3339(engine.as_of) if engine.as_of else None,
         "directory_revision": engine.state.revision,

@@ -20,8 +20,8 @@ from services.matching.engine.scoring.gates import FAIL, UNKNOWN
 from services.matching.engine.scoring.grams import Grams
 from services.matching.engine.scoring.text import bigrams
 
-_STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
-_PLANT_BIT = {plant: 1 << place for place, plant in enumerate(PLANT_CLASSES)}
+STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
+PLANT_BIT = {plant: 1 << place for place, plant in enumerate(PLANT_CLASSES)}
 AMOUNT_LIMIT_CNY = 10**13
 SPACE_LIMIT_M2 = 10**9
 
@@ -128,9 +128,9 @@ def compile_home(
     nodes, grams = industries.ancestors(home.leading_industries), vocabulary.sorted(bigrams(home.description))
     row = HomeColumns(
         code=organisations(home.id),
-        accepted_stages=_mask(home.accepted_stages or (), _STAGE_BIT),
+        accepted_stages=_mask(home.accepted_stages or (), STAGE_BIT),
         stage_refusal=_refusal(home.accepted_stages is not None),
-        accepted_plants=_mask({"none"} | (home.accepted_plant_classes or set()), _PLANT_BIT),
+        accepted_plants=_mask({"none"} | (home.accepted_plant_classes or set()), PLANT_BIT),
         plant_refusal=_refusal(home.accepted_plant_classes is not None),
         space_sure_m2=NONE if space is None else space,
         space_at_most_m2=SMALL_MAX if space is None else space,
@@ -176,8 +176,8 @@ def compile_project(
     lock, enclave = project.legal_lock_home_unit_id, project.enclave_home_unit_id
     limit = project.max_distance_km
     row = ProjectColumns(
-        stage_bit=_STAGE_BIT[project.stage],
-        plant_bit=0 if project.plant_class is None else _PLANT_BIT[project.plant_class],
+        stage_bit=STAGE_BIT[project.stage],
+        plant_bit=0 if project.plant_class is None else PLANT_BIT[project.plant_class],
         plant_refusal=_refusal(project.plant_class is not None),
         space_at_most_m2=SMALL_MAX if space is None else space or NONE,
         space_at_least_m2=space or NONE,
