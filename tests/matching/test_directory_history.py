@@ -1,4 +1,4 @@
-"""Landings in the directory: what a home unit's track record is made of, and that it is built from the feed."""
+"""Landings in the directory: what a home unit's track record is made of, built from the feed alone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

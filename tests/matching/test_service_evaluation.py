@@ -100,12 +100,15 @@ async def test_a_backtest_ranks_where_projects_went_and_not_by_their_enclave(
     tell_parties(matching.registry)
     tell_admissions(matching.registry, 8, 1200)
     tell_landing(matching.registry, "历史项目 0", CHENGDU_ID, days_ago(1000))
+    unreadable = {"space_m2": -5.0}
+    tell_admission(matching.registry, "读不懂", LISHUI_ID, ENCLAVE_ID, days_ago(1300), needs=unreadable)
     await matching.follow()
     await matching.put_profile(LISHUI_ID, OFFER)
     await matching.put_profile(CHENGDU_ID, {**OFFER, "accepted_plant_classes": ["office"]})
     document = await evaluate(matching, "backtest", seed=3)
     landed, not_landed = document["backtest"]["landed"], document["backtest"]["not_landed"]
     assert (landed["n"], landed["refused"], not_landed["n"], not_landed["refused"]) == (5, 1, 3, 0)
+    assert document["backtest"]["left_out"] == 1
     assert landed["hit_at_1"]["value"] == 0.8
     assert not_landed["hit_at_10"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert "不是照推荐去做会多落地多少" in str(document["meaning"])
@@ -244,6 +247,9 @@ async def weighed(matching: MatchingUnderTest, monkeypatch: pytest.MonkeyPatch) 
         matching.registry.tell("project.created", record)
         outcomes.append(Answer(record["id"], LISHUI_ID, "accepted" if fits else "refused"))
         outcomes.append(Answer(record["id"], CHENGDU_ID, "refused"))
+    strange = project("未来的阶段", LISHUI_ID, stage="a_stage_of_tomorrow")
+    matching.registry.tell("project.created", strange)
+    outcomes += [Answer(unread, LISHUI_ID, "accepted") for unread in (strange["id"], "prj_unknown")]
     await matching.follow()
     await matching.put_profile(LISHUI_ID, OFFER)
     answered(monkeypatch, outcomes)

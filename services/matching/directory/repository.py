@@ -168,19 +168,24 @@ def _touched_records(revision: int) -> tuple[Select[Any], Select[Any]]:
     return by_admission, select(landings.c.home_unit_id).where(landings.c.revision > revision)
 
 
-async def all_admissions(session: ReadSession) -> Sequence[Row]:
-    """Return every admitted project with the home unit of the enclave that admitted it, by id."""
+async def admitted(session: ReadSession, home_unit_id: str | None) -> Sequence[Row]:
+    """Return admitted projects with the home unit whose enclave admitted them, of one or of all, by id."""
     statement = (
         select(admissions.c.project_id, admissions.c.admitted_day, enclaves.c.home_unit_id)
         .outerjoin(enclaves, enclaves.c.id == admissions.c.enclave_id)
         .where(admissions.c.admitted_day.is_not(None))
     )
+    if home_unit_id is not None:
+        statement = statement.where(enclaves.c.home_unit_id == home_unit_id)
     return await session.rows(statement.order_by(admissions.c.project_id))
 
 
-async def all_landings(session: ReadSession) -> Sequence[Row]:
-    """Return every landing, by id."""
-    return await session.rows(select(landings).order_by(landings.c.id))
+async def landed(session: ReadSession, home_unit_id: str | None) -> Sequence[Row]:
+    """Return landings at one home unit or at all, by id."""
+    statement = select(landings).order_by(landings.c.id)
+    if home_unit_id is not None:
+        statement = statement.where(landings.c.home_unit_id == home_unit_id)
+    return await session.rows(statement)
 
 
 def _changed_projects(revision: int) -> Any:

@@ -146,19 +146,19 @@ async def _home_units_since(session: ReadSession, revision: int) -> list[HomeUni
     return [_home_unit(row, records) for row in await repository.home_units_to_read(session, revision)]
 
 
-async def admissions(session: ReadSession) -> list[Admission]:
-    """Return every project that is admitted or was, by id; a step taken back counts as not taken."""
+async def admissions(session: ReadSession, home_unit_id: str | None = None) -> list[Admission]:
+    """Return every project that a home unit or anybody admitted, by id; a step taken back was not taken."""
     return [
         Admission(row["project_id"], row["home_unit_id"], row["admitted_day"])
-        for row in await repository.all_admissions(session)
+        for row in await repository.admitted(session, home_unit_id)
     ]
 
 
-async def landings(session: ReadSession) -> list[Landing]:
-    """Return every landing on file, by id."""
+async def landings(session: ReadSession, home_unit_id: str | None = None) -> list[Landing]:
+    """Return every landing on file, at a home unit or anywhere, by id."""
     return [
         Landing(row["id"], row["project_id"], row["home_unit_id"], row["state"], row["landed_day"])
-        for row in await repository.all_landings(session)
+        for row in await repository.landed(session, home_unit_id)
     ]
 
 

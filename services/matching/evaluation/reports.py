@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
 import numpy as np
 
-from services.matching.directory.records import Admission, Landing
+from services.matching.directory.records import Admission, Landing, Project
 from services.matching.engine.evaluation import cohorts
 from services.matching.engine.evaluation.backtest import Agreement, Share, backtest
 from services.matching.engine.evaluation.calibration import Calibration, calibrate
@@ -16,7 +17,7 @@ from services.matching.engine.evaluation.cohorts import Cohort
 from services.matching.engine.evaluation.landing_probability import Estimate, fit
 from services.matching.engine.evaluation.placebo import Gain, placebo
 from services.matching.engine.evaluation.ranks import rank_of, to_be_placed
-from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
+from services.matching.engine.scoring.features import HomeUnitFeatures
 from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.evaluation.schemas import (
     AgreementRead,
@@ -30,6 +31,7 @@ from services.matching.evaluation.schemas import (
     known_share,
     share_of,
 )
+from services.matching.recommendations.facts import project_features
 
 K = TypeVar("K")
 
@@ -90,7 +92,7 @@ def calibration_report(history: History) -> CalibrationRead:
 def backtest_report(
     history: History,
     homes: Sequence[HomeUnitFeatures],
-    projects: Mapping[str, ProjectFeatures],
+    projects: Mapping[str, Project],
     seed: int,
 ) -> BacktestRead:
     """Return how today's scoring ranks the home units that projects went to; it may take a second."""
@@ -102,14 +104,15 @@ def backtest_report(
         if project_id in projects and cohort.homes[cohort.home[row]] in known
     ]
     rows = sorted(sorted(rows, key=lambda row: _drawn(seed, cohort.project_ids[row]))[:SAMPLE])
-    snapshot = Snapshot(homes)
-    ranks = [
-        rank_of(snapshot, to_be_placed(projects[cohort.project_ids[row]]), cohort.homes[cohort.home[row]])
-        for row in rows
-    ]
-    left_out += len(cohort) - len(rows)
-    landed = cohort.landed[np.array(rows, np.int64)]
-    found = backtest(ranks, landed, cohort.censored, left_out, seed)
+    snapshot, ranks = Snapshot(homes), {}
+    for row in rows:
+        # A record the engine cannot read is left out, as it is of recommendations.
+        with suppress(ValueError, KeyError):
+            project = to_be_placed(project_features(projects[cohort.project_ids[row]]))
+            ranks[row] = rank_of(snapshot, project, cohort.homes[cohort.home[row]])
+    left_out += len(cohort) - len(ranks)
+    landed = cohort.landed[np.array(list(ranks), np.int64)]
+    found = backtest(list(ranks.values()), landed, cohort.censored, left_out, seed)
     return BacktestRead(
         landed=_agreement(found.landed),
         not_landed=_agreement(found.not_landed),

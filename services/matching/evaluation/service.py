@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from services.matching.directory import service as directory
-from services.matching.engine.scoring.features import ProjectFeatures
+from services.matching.directory.records import Project
 from services.matching.evaluation import feedback, repository
 from services.matching.evaluation.errors import AsOfInFuture, ProposalNotOpen, ProposalOutdated
 from services.matching.evaluation.reports import (
@@ -24,7 +24,7 @@ from services.matching.evaluation.weighing import weigh
 from services.matching.evaluation.wording import MEANINGS
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfilePut, ProfileRead
-from services.matching.recommendations.facts import home_unit_features, project_features
+from services.matching.recommendations.facts import home_unit_features
 from services.matching.recommendations.live import LiveEngine
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row, WriteSession
@@ -82,7 +82,7 @@ async def _result(engine: LiveEngine, history: History, data: EvaluationCreate) 
         return (await asyncio.to_thread(calibration_report, history)).model_dump(mode="json")
     await engine.refresh()
     homes = [home.features for home in engine.snapshot.home_rows]
-    projects = _features(engine, {entry.project_id for entry in history.admissions})
+    projects = _on_file(engine, {entry.project_id for entry in history.admissions})
     report = await asyncio.to_thread(backtest_report, history, homes, projects, data.seed)
     return report.model_dump(mode="json")
 
@@ -113,12 +113,14 @@ async def list_evaluations(
 
 async def read_feedback(session: ReadSession, viewer: Principal) -> FeedbackRead:
     """Return what came back: everything with network reach, to a home unit only its own."""
-    outcomes = await feedback.offer_outcomes(session)
-    admissions, landings = await directory.admissions(session), await directory.landings(session)
+    outcomes, own = await feedback.offer_outcomes(session), None
+    if not viewer.sees_network:
+        own = viewer.organisation_id or ""
+        outcomes = [outcome for outcome in outcomes if outcome.home_unit_id == own]
+    admissions, landings = await directory.admissions(session, own), await directory.landings(session, own)
     rows = feedback.by_home_unit(outcomes, admissions, landings)
-    if viewer.sees_network:
-        return FeedbackRead(items=rows, total=feedback.counts(outcomes, admissions, landings))
-    return FeedbackRead(items=[row for row in rows if row.home_unit_id == viewer.organisation_id], total=None)
+    total = None if own is not None else feedback.counts(outcomes, admissions, landings)
+    return FeedbackRead(items=rows, total=total)
 
 
 async def weigh_feedback(
@@ -131,7 +133,7 @@ async def weigh_feedback(
         outcomes = await feedback.offer_outcomes(session)
         revision = (await directory.state(session)).revision
     await engine.refresh()
-    projects = _features(engine, {entry.project_id for entry in outcomes})
+    projects = _on_file(engine, {entry.project_id for entry in outcomes})
     weights, evidence = await asyncio.to_thread(weigh, home, projects, outcomes, seed)
     now = clock.now()
     return {
@@ -250,10 +252,10 @@ def _with_weights(profile: ProfileRead, weights: dict[str, int]) -> ProfilePut:
     return ProfilePut.model_validate({**kept, "weights": weights})
 
 
-def _features(engine: LiveEngine, project_ids: set[str]) -> dict[str, ProjectFeatures]:
-    """The facts of projects on file, also of those that have ended."""
-    found = ((project_id, engine.project(project_id)) for project_id in sorted(project_ids))
-    return {project_id: project_features(project) for project_id, project in found if project is not None}
+def _on_file(engine: LiveEngine, project_ids: set[str]) -> dict[str, Project]:
+    """Projects on file, also those that have ended."""
+    found = ((project_id, engine.project(project_id)) for project_id in project_ids)
+    return {project_id: project for project_id, project in found if project is not None}
 
 
 def _evaluation(row: Row) -> EvaluationRead:

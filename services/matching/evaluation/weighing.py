@@ -1,20 +1,23 @@
 """From decided offers to proposed weights of one home unit."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from services.matching.directory.records import Project
 from services.matching.engine.evaluation.proposals import Evidence, propose
 from services.matching.engine.scoring.criteria import CRITERIA, normalised
-from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
+from services.matching.engine.scoring.features import HomeUnitFeatures
 from services.matching.engine.scoring.ranking import explain_pair
 from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.evaluation.feedback import OfferOutcome
 from services.matching.evaluation.schemas import EvidenceRead, known_share
+from services.matching.recommendations.facts import project_features
 
 
 def weigh(
     home: HomeUnitFeatures,
-    projects: Mapping[str, ProjectFeatures],
+    projects: Mapping[str, Project],
     outcomes: Sequence[OfferOutcome],
     seed: int,
 ) -> tuple[dict[str, int] | None, list[EvidenceRead]]:
@@ -27,12 +30,9 @@ def weigh(
         for outcome in sorted(
             outcomes, key=lambda entry: (entry.decided_at, entry.round_id, entry.project_id)
         )
-        if outcome.home_unit_id == home.id
-        and outcome.decision != "expired"
-        and outcome.project_id in projects
+        if outcome.home_unit_id == home.id and outcome.decision != "expired"
     ]
-    scores = _scores(home, [projects[outcome.project_id] for outcome in decided])
-    accepted = [outcome.decision == "accepted" for outcome in decided]
+    accepted, scores = _scores(home, projects, decided)
     weights = dict(zip(CRITERIA, normalised(home.weights), strict=True))
     evidence = propose(scores, accepted, weights, seed)
     moved = {entry.criterion: entry.proposed for entry in evidence}
@@ -40,13 +40,20 @@ def weigh(
     return (proposed if proposed != weights else None), [_evidence(entry) for entry in evidence]
 
 
-def _scores(home: HomeUnitFeatures, projects: Sequence[ProjectFeatures]) -> dict[str, list[int | None]]:
-    """Per criterion the score of each project, None where not known; none depends on another home unit."""
-    snapshot, found = Snapshot([home]), {name: list[int | None]() for name in CRITERIA}
-    for project in projects:
-        for entry in explain_pair(snapshot, project, home.id):
-            found[entry.criterion].append(entry.score if entry.known else None)
-    return found
+def _scores(
+    home: HomeUnitFeatures, projects: Mapping[str, Project], decided: Sequence[OfferOutcome]
+) -> tuple[list[bool], dict[str, list[int | None]]]:
+    """Per criterion the score of each offer, None where not known; none depends on another home unit."""
+    snapshot, accepted = Snapshot([home]), list[bool]()
+    found = {name: list[int | None]() for name in CRITERIA}
+    for outcome in decided:
+        # A project that is unknown, or that the engine cannot read, tells nothing.
+        with suppress(ValueError, KeyError):
+            features = project_features(projects[outcome.project_id])
+            for entry in explain_pair(snapshot, features, home.id):
+                found[entry.criterion].append(entry.score if entry.known else None)
+            accepted.append(outcome.decision == "accepted")
+    return accepted, found
 
 
 def _evidence(entry: Evidence) -> EvidenceRead:
