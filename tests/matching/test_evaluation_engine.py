@@ -224,6 +224,7 @@ def test_a_rank_is_the_one_the_recommendation_gives() -> None:
         enclave_home_unit_id="org_00",
     )
     project = to_be_placed(told)
+    assert (project.stage, project.enclave_home_unit_id) == ("reserve", None)
     ranked = recommend_home_units(snapshot, project, 50).ranked
     assert len(ranked) == 30
     assert {item.candidate_id: item.rank for item in ranked} == {
