@@ -2,6 +2,7 @@
 
 from services.matching.base import metadata
 from services.matching.directory import models as directory
+from services.matching.evaluation import models as evaluation
 from services.matching.profiles import models as profiles
 
-__all__ = ["directory", "metadata", "profiles"]
+__all__ = ["directory", "evaluation", "metadata", "profiles"]

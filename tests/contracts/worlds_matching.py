@@ -30,17 +30,27 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.put_profile(other, {"leading_industries": ["3581"]})
     await matching.service.sequence()
     await make_consumer(matching.service.as_org(home))
+    report = await matching.as_admin().post("/v1/evaluations", json={"kind": "placebo"})
+    proposals = f"/v1/home-units/{home}/weight-proposals"
+    proposal = await matching.as_org(home).post(proposals, json={})
     return World(
         service=matching.service,
-        ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER},
+        ids={
+            "project_id": ours["id"],
+            "home_unit_id": home,
+            "evaluation_id": report.json()["id"],
+            "proposal_id": proposal.json()["id"],
+            "name": CONSUMER,
+        },
         bodies={
             "putHomeUnitProfile": {"leading_industries": ["2710"]},
             "previewHomeUnitProfile": {"leading_industries": ["2710"]},
             "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
+        reach=frozenset({"createEvaluation", "listEvaluations", "getEvaluation"}),
         queries={"streamEvents": "after=earliest"},
-        secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER}),
+        secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER, report.json()["id"]}),
         party=home,
         markers={"foreign": other},
         outsiders={
