@@ -63,6 +63,9 @@ class Codes:
     def __call__(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
 
+    def __len__(self) -> int:
+        return len(self._codes)
+
     def sorted(self, names: Iterable[str]) -> Grams:
         return np.array(sorted(self(name) for name in names), np.int32)
 

@@ -1,6 +1,6 @@
 """Projects share few sets of industries and few host sites: each is worked out once per home unit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,22 @@ class Patterns:
         values = np.array([value_of(self._names[key]) for key in keys.tolist()], np.int32)
         return np.maximum.reduceat(values[places], self._starts[first:count] - begin)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Return every industry, by its number; the empty one stands for none."""
+        return self._names
+
+    @property
+    def segments(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the industries of all patterns, and where each begins, with the end of the last."""
+        starts = np.append(self._starts[: len(self._patterns)], self._used)
+        return self._items[: self._used], starts
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """Return the hosts as unit vectors, 3 × n; NaN where the place is not known."""
+        return self._vectors[:, : len(self._hosts)]
+
     def distances(self, place: Place) -> NDArray[np.int32]:
         origin = None if place is None else unit_vector(*place)
-        return distances_m(self._vectors[:, : len(self._hosts)], origin)
+        return distances_m(self.vectors, origin)
