@@ -12,7 +12,9 @@ from services.matching.engine.scoring.features import (
 )
 
 _HEADS = "新能|智能|高端|生物|光电|微纳|柔性|超导|氢燃|量子|工业|医用|车规|航空|海洋|节能|绿色|特种|精密|数字"
-_MIDDLES = "传感|芯片|电池|材料|药物|影像|激光|显示|机器|涂层|合金|薄膜|电极|控制|软件|检测|诊断|储能|光伏|封装"
+_MIDDLES = (
+    "传感|芯片|电池|材料|药物|影像|激光|显示|机器|涂层|合金|薄膜|电极|控制|软件|检测|诊断|储能|光伏|封装"
+)
 _TAILS = "系统|设备|平台|器件|组件|模块|制造|研发|工艺|装置"
 _DIVISIONS = ("13", "26", "27", "29", "33", "34", "35", "36", "37", "38", "39", "40", "44", "65", "73", "75")
 _FIELDS = ("biotechnology", "new_materials", "new_energy_vehicles", "high_end_equipment")
@@ -25,7 +27,9 @@ def _words(chance: random.Random, count: int) -> str:
 
 
 def _industries(chance: random.Random, count: int) -> tuple[str, ...]:
-    return tuple(f"{chance.choice(_DIVISIONS)}{chance.randrange(1, 6)}{chance.randrange(5)}" for _ in range(count))
+    return tuple(
+        f"{chance.choice(_DIVISIONS)}{chance.randrange(1, 6)}{chance.randrange(5)}" for _ in range(count)
+    )
 
 
 def _clusters(chance: random.Random) -> frozenset[str]:
@@ -49,7 +53,7 @@ def homes(count: int, seed: int = 7) -> list[HomeUnitFeatures]:
             accepted_stages=frozenset(STAGES[:9]),
             max_fund_amount_cny=chance.randrange(1, 50) * 1_000_000,
             remaining_budget_cny=chance.randrange(10, 200) * 1_000_000,
-            policy_supported_fields=frozenset(chance.sample(_DIVISIONS, 10) + ["biotechnology"])
+            policy_supported_fields=frozenset([*chance.sample(_DIVISIONS, 10), "biotechnology"])
             if chance.random() < 0.9
             else None,
             talent_count=chance.randrange(600),

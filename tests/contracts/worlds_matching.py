@@ -28,12 +28,17 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.follow()
     await matching.put_profile(home, PROFILE)
     await matching.put_profile(other, {"leading_industries": ["3581"]})
+    run = await matching.as_admin().post("/v1/recommendations:refresh")
     await matching.service.sequence()
     await make_consumer(matching.service.as_org(home))
     return World(
         service=matching.service,
-        ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER},
-        bodies={"putHomeUnitProfile": {"leading_industries": ["2710"]}},
+        ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER, "run_id": run.json()["id"]},
+        bodies={
+            "putHomeUnitProfile": {"leading_industries": ["2710"]},
+            "recommendHomeUnitsInBatch": {"project_ids": [ours["id"]]},
+        },
+        administrative=frozenset({"refreshRecommendations", "getRecommendationRun"}),
         paths=DELETED,
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER}),

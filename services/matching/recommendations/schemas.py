@@ -1,8 +1,13 @@
 """Recommendations on the wire: ranked, explained, with what is refused and what is still to be asked."""
 
 from datetime import date
+from enum import StrEnum
+from typing import Annotated
 
-from shared.types import Instant, Output
+from pydantic import ConfigDict, Field
+
+from shared.messaging.outbox import EventType
+from shared.types import Input, Instant, Output
 
 
 class Texts(Output):
@@ -168,3 +173,95 @@ class HomeUnitRecommendations(_Recommendations):
     items: list[RecommendedProject]
     open_items: list[OpenProject]
     refused_items: list[RefusedProject]
+
+
+class RecommendationBatch(Input):
+    """Which projects to rank the home units for, and how many of each."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"project_ids": ["prj_01m84wjjsvevqt6hzyebeqsgfd"], "limit": 3}]}
+    )
+
+    project_ids: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=500)]
+    limit: Annotated[int, Field(ge=1, le=20, description="Candidates ranked, and left open.")] = 10
+    explain: Annotated[bool, Field(description="Whether candidates come with gates and criteria.")] = False
+
+
+class RecommendationBatchRead(Output):
+    """The recommendations of each project in the order asked for, and those that have none.
+
+    `not_found`: not on file, or not the caller's to see. `closed`: the project has ended.
+    """
+
+    items: list[ProjectRecommendations]
+    not_found: list[str]
+    closed: list[str]
+
+
+class Cause(StrEnum):
+    """What made a project's first three change."""
+
+    PROJECT = "project"
+    HOME_UNIT = "home_unit"
+    PROFILE = "profile"
+    UNKNOWN = "unknown"
+
+
+class TopHomeUnit(Output):
+    """A home unit among the first three."""
+
+    rank: int
+    home_unit_id: str
+
+
+class RecommendationChanged(Output):
+    """The first three home units of a project, now and before; without scores.
+
+    `cause` is unknown where several things changed at once, or while nobody followed.
+    """
+
+    project_id: str
+    top: list[TopHomeUnit]
+    previous_top: list[TopHomeUnit]
+    cause: Cause
+    directory_revision: int
+    version: int
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class RecommendationRunRead(Output):
+    """A run that ranks the home units for every project anew.
+
+    `changed_count`: projects whose first three were not those on file. `peak_mb`: the largest memory the
+    process has had. Counts, memory and revision are null until the run has ended.
+    """
+
+    id: str
+    state: RunState
+    project_count: int | None
+    home_unit_count: int | None
+    changed_count: int | None
+    peak_mb: float | None
+    directory_revision: int | None
+    version: int
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+
+
+RECOMMENDATION_CHANGED = EventType(
+    "recommendation.changed",
+    RecommendationChanged,
+    "Other home units suit a project best",
+    "项目首选飞出地变化",
+    description_en="The first three home units of a project are others than before, or in another order.",
+    description_zh="项目排名前三的飞出地或其次序与之前不同。",
+)

@@ -1,5 +1,7 @@
 """Use cases of recommendations."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +67,25 @@ async def home_units_for_project(
     judged = {"project_id": project_id, "project_version": project.version}
     own = {**judged, "items": items, "open_items": undecided}
     return {**own, **_rest(engine, result, wording, ask)}
+
+
+async def home_units_for_projects(
+    engine: LiveEngine, viewer: Principal, project_ids: Sequence[str], ask: Ask
+) -> Document:
+    """Return the best home units for each of some projects, as if each had been asked for alone."""
+    items: list[Document] = []
+    not_found: list[str] = []
+    closed: list[str] = []
+    for project_id in dict.fromkeys(project_ids):
+        try:
+            items.append(await home_units_for_project(engine, viewer, project_id, ask))
+        except NotFound:
+            not_found.append(project_id)
+        except ProjectClosed:
+            closed.append(project_id)
+        # Five hundred at once would keep everybody else waiting.
+        await asyncio.sleep(0)
+    return {"items": items, "not_found": not_found, "closed": closed}
 
 
 async def projects_for_home_unit(

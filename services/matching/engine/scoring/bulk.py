@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.scoring import evaluation, industries
+from services.matching.engine.scoring import evaluation
+from services.matching.engine.scoring.compilation import Place
 from services.matching.engine.scoring.gates import FAIL, PASS
-from services.matching.engine.scoring.geography import distances_m, unit_vector
 from services.matching.engine.scoring.snapshot import Snapshot
 
 BLOCK = 16_384
@@ -38,7 +38,7 @@ class Best:
     columns: NDArray[np.int32]
     scores: NDArray[np.int32]
 
-    def ids(self, row: int) -> list[str]:
+    def top(self, row: int) -> list[str]:
         """Return the home units of one row, the best first."""
         names = self.home_unit_ids
         return [names[column] for column in self.columns[row].tolist() if column >= 0]
@@ -114,7 +114,9 @@ class Bulk:
         hosts, numbers = np.unique(self._projects.host[rows], return_inverse=True)
         host = self._projects.host.copy()
         host[rows] = numbers
-        near = _distances(self._snapshot, self._order, self._snapshot.patterns.vectors[:, hosts])
+        places = self._snapshot.patterns.places
+        order = np.array(self._order, np.int64)
+        near = _distances(self._snapshot, order, [places[number] for number in hosts.tolist()])
         return self._homes._replace(distances=near), self._projects._replace(host=host)
 
 
@@ -130,17 +132,14 @@ def _homes(kernel: Any, snapshot: Snapshot, order: Rows) -> Any:
     view, rows = snapshot.home_table.view, [snapshot.home_rows[row] for row in order.tolist()]
     weights = np.ascontiguousarray(snapshot.weights[:, order])
     names = snapshot.patterns.names
-    fits = np.zeros((len(names), len(rows)), np.int32)
-    supports = np.zeros((len(names), len(rows)), np.int8)
-    for number, name in enumerate(names):
-        fits[number] = [industries.fit((name,), home.nodes) for home in rows]
-        supports[number] = [industries.supported((name,), home.policy_nodes) for home in rows]
+    fits = np.array([snapshot.industry_column(name) for name in names], np.int32)
+    supports = np.array([snapshot.policy_column(name) for name in names], np.int8)
     sure = view.fund_sure_cny[order]
     code = view.code[order]
     column_of_code = np.full(snapshot.organisation_count, -1, np.int32)
     column_of_code[code] = np.arange(len(rows))
-    vectors = snapshot.patterns.vectors
-    few = vectors.shape[1] * len(rows) <= _HOST_CELLS
+    places = snapshot.patterns.places
+    near = places if len(places) * len(rows) <= _HOST_CELLS else []
     track, talent = np.maximum(view.track_record[order], 0), np.maximum(view.talent[order], 0)
     return kernel.Homes(
         code=code,
@@ -157,9 +156,9 @@ def _homes(kernel: Any, snapshot: Snapshot, order: Rows) -> Any:
         grams=np.maximum(view.gram_count[order], 1).astype(np.float64),
         constant=weights[6] * track + weights[8] * talent,
         weights=weights,
-        fits=fits * weights[0],
-        supports=supports,
-        distances=_distances(snapshot, order.tolist(), vectors if few else vectors[:, :0]),
+        fits=np.maximum(_lines(fits, order), 0) * weights[0],
+        supports=_lines(supports, order),
+        distances=_distances(snapshot, order, near),
         column_of_code=column_of_code,
         **_postings([home.grams for home in rows]),
     )
@@ -196,31 +195,34 @@ def _projects(kernel: Any, snapshot: Snapshot) -> Any:
 
 
 def _open_gates(view: Any, order: Rows) -> NDArray[np.int8]:
-    """The worse of the stage's and the plant's outcome, 8 rows per stage: plant not known, then each class."""
+    """Per stage 8 rows with the worse of both outcomes: plant not known, then each plant class."""
     gates = np.zeros((_STAGES, _PLANTS + 1, len(order)), np.int8)
     stages, plants = view.accepted_stages[order], view.accepted_plants[order]
     for stage in range(_STAGES):
         accepted = (stages >> stage & 1).astype(np.bool_)
         by_stage = np.where(accepted, PASS, view.stage_refusal[order])
         for plant in range(_PLANTS + 1):
-            offered = (plants >> (plant - 1) & 1).astype(np.bool_) if plant else np.zeros(len(order), np.bool_)
+            offered = (
+                (plants >> (plant - 1) & 1).astype(np.bool_) if plant else np.zeros(len(order), np.bool_)
+            )
             refusal = np.minimum(view.plant_refusal[order], FAIL if plant else 1)
             gates[stage, plant] = np.maximum(by_stage, np.where(offered, PASS, refusal))
     return gates.reshape(_STAGES * (_PLANTS + 1), len(order))
 
 
-def _distances(
-    snapshot: Snapshot, order: Sequence[int], vectors: NDArray[np.float64]
-) -> NDArray[np.int32]:
-    metres = np.zeros((vectors.shape[1], len(order)), np.int32)
-    for column, row in enumerate(order):
-        place = snapshot.home_rows[row].place
-        metres[:, column] = distances_m(vectors, None if place is None else unit_vector(*place))
-    return metres
+def _distances(snapshot: Snapshot, order: Rows, places: Sequence[Place]) -> NDArray[np.int32]:
+    return _lines(np.array([snapshot.distance_column(place) for place in places], np.int32), order)
+
+
+def _lines(columns: NDArray[Any], order: Rows) -> NDArray[Any]:
+    """Lines over home units in order; none where there are none."""
+    if not len(columns):
+        return np.zeros((0, len(order)), columns.dtype)
+    return np.ascontiguousarray(columns[:, order])
 
 
 def _postings(grams: list[NDArray[np.int32]]) -> dict[str, Any]:
-    """For each bigram the home units that have it: as a line of ones where they are many, else as a list."""
+    """For each bigram the home units that have it: a line of ones where they are many, else a list."""
     size, count = 1 + max((int(found.max(initial=-1)) for found in grams), default=-1), len(grams)
     items = np.concatenate(grams) if grams else np.zeros(0, np.int32)
     columns = np.repeat(np.arange(count, dtype=np.int32), [len(found) for found in grams])

@@ -195,7 +195,7 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
     need, need_least = p.space_at_most[row], p.space_at_least[row]
     less, share = 0.5 - float(need) * 5e5, 1.0 / float(max(need, 1))
     asked, asked_least = float(p.fund_at_most[row]), float(p.fund_at_least[row])
-    refusal = 0 if p.fund_at_most[row] == -1 else int(p.policy_refusal[row])
+    refusal: Any = np.int32(0 if p.fund_at_most[row] == -1 else p.policy_refusal[row])
     host, furthest, clusters = p.host[row], p.max_distance[row], p.clusters[row]
     unknown_distance = np.int32(1 if furthest < _SMALL_MAX else 0)
     _fund(h, p.fund_at_most[row], w)
@@ -216,7 +216,9 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
         )
     for c in range(size):
         worst = np.int32(h.open_gates[gates, c])
-        policy = np.int32(0 if w.supported[c] else min(np.int32(h.policy_refusal[c]), refusal))
+        policy: Any = np.int32(0)
+        if not w.supported[c]:
+            policy = min(np.int32(h.policy_refusal[c]), refusal)
         space = np.int32(0)
         if h.space_numerator[c] + less < 0.0 and need != -1:
             space = np.int32(2 if need_least > h.space_at_most[c] else 1)
@@ -249,7 +251,7 @@ def matrix(h: Any, p: Any, rows: Any, w: Any, total: Any, verdict: Any) -> None:
 
 
 @njit(inline="always")
-def _at_least(values: Any, bound: int) -> int:
+def _at_least(values: Any, bound: int) -> Any:
     count = np.int32(0)
     for c in range(len(values)):
         count += np.int32(1 if values[c] >= bound else 0)

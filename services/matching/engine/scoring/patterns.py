@@ -81,10 +81,10 @@ class Patterns:
         return self._items[: self._used], starts
 
     @property
-    def vectors(self) -> NDArray[np.float64]:
-        """Return the hosts as unit vectors, 3 × n; NaN where the place is not known."""
-        return self._vectors[:, : len(self._hosts)]
+    def places(self) -> Sequence[Place]:
+        """Return every host's place, by its number."""
+        return list(self._hosts)
 
     def distances(self, place: Place) -> NDArray[np.int32]:
         origin = None if place is None else unit_vector(*place)
-        return distances_m(self.vectors, origin)
+        return distances_m(self._vectors[:, : len(self._hosts)], origin)
