@@ -74,6 +74,7 @@ def test_many_hosts_are_worked_out_block_by_block(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bulk, "_HOST_CELLS", 0)
     monkeypatch.setattr(bulk, "BLOCK", 3)
     assert same(Bulk(snapshot).best(5), usual)
+    assert same(Bulk(snapshot).best(5, threads=2), usual)
 
 
 def test_texts_too_long_for_the_kernel_are_scored_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

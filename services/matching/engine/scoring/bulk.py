@@ -5,6 +5,7 @@ after the other, is the oracle and serves where there is no compiler.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,17 +58,27 @@ class Bulk:
         if self._kernel:
             self._homes = _homes(self._kernel, snapshot, np.array(self._order, np.int64))
             self._projects = _projects(self._kernel, snapshot)
-            self._rooms = self._kernel.rooms(len(ids))
 
-    def best(self, limit: int, rows: Rows | None = None) -> Best:
-        """Return the best permitted home units of each of these projects, or of all."""
+    def best(self, limit: int, rows: Rows | None = None, threads: int = 1) -> Best:
+        """Return the best permitted home units of each of these projects, or of all.
+
+        The compiled kernel lets go of the interpreter, so threads share the blocks; the result is the same.
+        """
         chosen = self._rows(rows)
         columns = np.full((len(chosen), max(limit, 0)), -1, np.int32)
         scores = columns.copy()
-        if limit > 0:
-            for begin in range(0, len(chosen), BLOCK):
-                block = slice(begin, begin + BLOCK)
-                self._fill_best(chosen[block], columns[block], scores[block])
+
+        def fill(begin: int) -> None:
+            block = slice(begin, begin + BLOCK)
+            self._fill_best(chosen[block], columns[block], scores[block])
+
+        begins = range(0, len(chosen) if limit > 0 else 0, BLOCK)
+        if threads > 1 and self._kernel:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(fill, begins))
+        else:
+            for begin in begins:
+                fill(begin)
         return Best(self.home_unit_ids, columns, scores)
 
     def blocks(
@@ -81,7 +92,9 @@ class Bulk:
             total = np.zeros(verdict.shape, np.int32)
             if self._kernel:
                 homes, projects = self._near(block)
-                self._kernel.matrix(homes, projects, block, self._rooms, total, verdict)
+                self._kernel.matrix(
+                    homes, projects, block, self._kernel.rooms(verdict.shape[1]), total, verdict
+                )
             else:
                 for place, row in enumerate(block.tolist()):
                     verdict[place], total[place] = self._plain(row)
@@ -95,7 +108,8 @@ class Bulk:
         if self._kernel:
             homes, projects = self._near(rows)
             order = np.argsort(projects.pattern[rows], kind="stable")
-            self._kernel.best(homes, projects, rows, order, self._rooms, columns, scores)
+            rooms = self._kernel.rooms(len(self.home_unit_ids))
+            self._kernel.best(homes, projects, rows, order, rooms, columns, scores)
             return
         for place, row in enumerate(rows.tolist()):
             verdict, total = self._plain(row)
