@@ -1,4 +1,4 @@
-"""Scoring in bulk beside plain linear algebra, a profile's change through to events, and one answer under load."""
+"""Scoring in bulk beside plain linear algebra, a profile through to events, and one answer under load."""
 
 import time
 from collections.abc import Iterator
