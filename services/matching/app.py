@@ -13,6 +13,7 @@ from services.matching.directory import service as directory
 from services.matching.directory.revocations import Revocations
 from services.matching.evaluation.routes import router as evaluation_router
 from services.matching.profiles.routes import router as profiles_router
+from services.matching.recommendations.follower import Follower
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
 from services.matching.settings import MatchingSettings
@@ -51,6 +52,7 @@ def create_app(
     engine = LiveEngine(database)
     source = feed_source or registry.feed(directory.EVENT_TYPES)
     consumer = None if source is None else _consumer(settings, database, source, revocations)
+    follower = Follower(database, engine, follows=consumer is not None)
     state = ServiceState(
         name="matching",
         settings=settings,
@@ -60,9 +62,9 @@ def create_app(
         feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
-        extra={"engine": engine, "consumer": consumer, "revocations": revocations},
+        extra={"engine": engine, "consumer": consumer, "revocations": revocations, "follower": follower},
     )
-    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
+    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, follower.run, revocations.run]
     tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(

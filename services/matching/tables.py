@@ -4,5 +4,6 @@ from services.matching.base import metadata
 from services.matching.directory import models as directory
 from services.matching.evaluation import models as evaluation
 from services.matching.profiles import models as profiles
+from services.matching.recommendations import models as recommendations
 
-__all__ = ["directory", "evaluation", "metadata", "profiles"]
+__all__ = ["directory", "evaluation", "metadata", "profiles", "recommendations"]

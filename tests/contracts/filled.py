@@ -130,12 +130,14 @@ async def _matching(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
     async with matching_beside(registry, url) as matching:
         await matching.follow()
         await make_consumer(matching.service.as_admin())
+        run = await matching.as_admin().post("/v1/recommendations:refresh")
         yield (
             matching.service,
             {
                 "path.project_id": [candidate["id"]],
                 "path.home_unit_id": [unit["id"] for unit in units],
                 "path.name": [CONSUMER],
+                "path.run_id": [run.json()["id"]],
             },
         )
 

@@ -28,6 +28,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.follow()
     await matching.put_profile(home, PROFILE)
     await matching.put_profile(other, {"leading_industries": ["3581"]})
+    run = await matching.as_admin().post("/v1/recommendations:refresh")
     await matching.service.sequence()
     await make_consumer(matching.service.as_org(home))
     report = await matching.as_admin().post("/v1/evaluations", json={"kind": "placebo"})
@@ -40,15 +41,25 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "home_unit_id": home,
             "evaluation_id": report.json()["id"],
             "proposal_id": proposal.json()["id"],
+            "run_id": run.json()["id"],
             "name": CONSUMER,
         },
         bodies={
             "putHomeUnitProfile": {"leading_industries": ["2710"]},
             "previewHomeUnitProfile": {"leading_industries": ["2710"]},
+            "recommendHomeUnitsInBatch": {"project_ids": [ours["id"]]},
             "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
-        reach=frozenset({"createEvaluation", "listEvaluations", "getEvaluation"}),
+        reach=frozenset(
+            {
+                "createEvaluation",
+                "listEvaluations",
+                "getEvaluation",
+                "refreshRecommendations",
+                "getRecommendationRun",
+            }
+        ),
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER, report.json()["id"]}),
         party=home,
