@@ -104,8 +104,10 @@ def certificate(
     held = lists.held(assignment)
     lengths = lists.ends - lists.starts
     made = held - lists.starts + (held < lists.ends) + lengths * lifted
+    promoted = {"promoted": np.flatnonzero(lifted).tolist()} if promotion else {}
     return {
         "kind": "stability",
+        **promoted,
         "feasibility": table(market, assignment),
         "cutoffs": cutoffs(market, family, bars),
         "blocking_pairs": len(blocking(lists, family, assignment, bars, promotion)[0]),

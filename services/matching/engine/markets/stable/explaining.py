@@ -105,8 +105,8 @@ def _parts(result: Result) -> tuple[Lists, Family]:
 def counterfactual(result: Result, project: int, home: int) -> dict[str, Any]:
     """Return what would have got the project to a home unit it prefers to where it is.
 
-    ``least_v`` is the smallest priority score with which it gets there, everything and everybody else as
-    they were, exactly; None if none does. ``one_more_place`` is what one place more at the home unit would do.
+    ``least_v`` is the smallest priority score with which it gets there, all else as
+    it was, exactly; None if none does. ``one_more_place`` is what one place more at the home unit would do.
     Raises ``InvalidConfiguration`` where promotion or lower quotas make the question meaningless.
     """
     if result.configuration.ties != "lottery" or result.certificate["kind"] != "stability":
