@@ -34,6 +34,7 @@ def with_project(market: Market, arrival: Arrival) -> Market:
         u=np.vstack([market.u, arrival.u]),
         v=np.vstack([market.v, arrival.v]),
         project_industry=[*market.project_industry, arrival.industry],
+        demands=None,
     )
 
 
@@ -47,14 +48,12 @@ def without_project(market: Market, row: int) -> Market:
         v=market.v[kept],
         project_industry=market.project_industry[kept],
         commitments=commitments,
+        demands=None,
     )
 
 
 def rebuilt(market: Market, **changed) -> Market:
-    names = (
-        "project_ids home_unit_ids u v quotas lower_quotas industries project_industry regions home_region "
-        "industry_caps region_caps commitments"
-    ).split()
+    names = set(market.__dataclass_fields__) - {"previous"}
     return market_of(**{**{name: getattr(market, name) for name in names}, **changed})
 
 
