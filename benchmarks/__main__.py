@@ -22,6 +22,7 @@ BENCHMARKS = {
     "create": "creates",
     "feed": "feeds",
     "recommend": "recommendations",
+    "stable": "stable",
     "yardsticks": "yardsticks",
     "webhooks": "webhooks",
     "neighbours": "neighbours",
