@@ -1,4 +1,4 @@
-"""Stable rounds: compiled deferred acceptance beside plain Python, beside others' packages and beside itself."""
+"""Stable rounds: compiled deferred acceptance beside plain Python, others' packages and itself."""
 
 import hashlib
 import json
@@ -117,12 +117,11 @@ def plain_python(wished: list[list[int]], ranked: list[list[int]], quotas: list[
 
 
 def prepared(lists: Lists, family: Family) -> Callable[[], None]:
-    keys, asking = lists.keys(), acceptance.asking(lists, family)
-    columns = lists.starts, lists.ends, lists.homes, keys, lists.column
+    columns, asking = acceptance.columns_of(lists, HOMES), acceptance.asking(lists, family)
 
     def once() -> None:
         state = acceptance.fresh_state(asking, family, lists.starts.copy())
-        acceptance.run(state, np.arange(len(lists.starts)), columns, 0, family)
+        acceptance.run(state, np.flatnonzero(lists.starts < lists.ends), columns, family)
 
     return once
 

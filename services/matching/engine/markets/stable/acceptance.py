@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine.markets.market import NONE
 from services.matching.engine.markets.stable.family import Family
-from services.matching.engine.markets.stable.lists import Lists
+from services.matching.engine.markets.stable.lists import Lists, bits_of
 
 Ints = NDArray[np.int64]
 KERNELS = "FEIDI_ENGINE_KERNELS"
@@ -44,21 +44,30 @@ class State:
         return State(*(value.copy() for value in vars(self).values()))
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What the projects ask, as both kernels read it; wishes as ``Lists.wishes`` packs them."""
+
+    starts: Ints
+    wishes: Ints
+    column: Ints
+    bits: int
+    lift: int
+
+
+def columns_of(lists: Lists, homes: int, promotion: bool = False) -> Columns:
+    """Return the columns of lists; ``homes`` is how many home units there are."""
+    bits = bits_of(homes)
+    lift = lists.span << (bits + 1) if promotion else 0
+    return Columns(lists.starts, lists.wishes(homes, promotion), lists.column, bits, lift)
+
+
 def accept(lists: Lists, family: Family, promotion: bool = False) -> Outcome:
     """Return the project-optimal stable assignment of strict lists and priorities."""
-    keys = lists.keys(promotion)
-    lift = lists.span if promotion else 0
-    if compiled() is None:
-        from services.matching.engine.markets.stable import fallback
-
-        columns = fallback.Columns(lists.starts, lists.ends, lists.homes, keys, lists.column, family)
-        asks, lifted = (np.array(one, np.int64) for one in fallback.propose(columns, lift))
-    else:
-        state = fresh_state(asking(lists, family), family, lists.starts.copy())
-        free = np.arange(len(lists.starts))
-        run(state, free, (lists.starts, lists.ends, lists.homes, keys, lists.column), lift, family)
-        asks, lifted = state.asks, state.lifted
-    return Outcome(assigned(lists, asks), lifted)
+    state = fresh_state(asking(lists, family), family, lists.starts.copy())
+    columns = columns_of(lists, len(family.home_limit), promotion)
+    run(state, np.flatnonzero(lists.starts < lists.ends), columns, family)
+    return Outcome(assigned(lists, state.asks), state.lifted)
 
 
 def assigned(lists: Lists, asks: Ints) -> Ints:
@@ -67,15 +76,19 @@ def assigned(lists: Lists, asks: Ints) -> Ints:
     return np.where(asks < lists.ends, homes[np.minimum(asks, len(lists.homes))], NONE)
 
 
-def run(state: State, free: Ints, columns: tuple[NDArray[Any], ...], lift: int, family: Family) -> None:
-    """Let the free projects ask, compiled; ``columns`` are starts, ends, homes, keys and industry columns.
+def run(state: State, free: Ints, columns: Columns, family: Family) -> None:
+    """Let the free projects, none with an empty list, ask until nobody does; ``free`` is overwritten.
 
-    Leaves the state as it is when nobody asks any more; ``free`` is overwritten.
+    In plain Python the state has to be fresh, and only ``asks`` and ``lifted`` are kept.
     """
     propose = compiled()
-    assert propose is not None
-    if len(columns[2]):
-        propose(free, *columns, lift, *vars(family).values(), *vars(state).values())
+    if propose is not None:
+        propose(free, *vars(columns).values(), *vars(family).values(), *vars(state).values())
+        return
+    from services.matching.engine.markets.stable import fallback
+
+    asks, lifted = fallback.propose(free, columns, family)
+    state.asks[: len(asks)], state.lifted[: len(lifted)] = asks, lifted
 
 
 def asking(lists: Lists, family: Family) -> Ints:
@@ -107,26 +120,26 @@ class Trial:
     def __init__(self, lists: Lists, family: Family, project: int) -> None:
         self.lists, self.family, self.project = lists, family, project
         self.entry = int(lists.starts[project])
-        self.keys = lists.keys()
+        self.columns = columns_of(lists, len(family.home_limit))
+        self.state = self._fresh()
         if compiled():
-            self.state = fresh_state(asking(lists, family), family, lists.starts.copy())
-            others = np.delete(np.arange(len(lists.starts)), project)
-            run(self.state, others, self._columns(), 0, family)
+            free = np.flatnonzero(lists.starts < lists.ends)
+            run(self.state, free[free != project], self.columns, family)
 
-    def _columns(self) -> tuple[NDArray[Any], ...]:
-        lists = self.lists
-        return lists.starts, lists.ends, lists.homes, self.keys, lists.column
+    def _fresh(self) -> State:
+        return fresh_state(asking(self.lists, self.family), self.family, self.lists.starts.copy())
 
     def matched(self, level: int) -> bool:
         """Return whether the project is matched if its class is ``level``."""
-        if not compiled():
-            classes = self.lists.classes.copy()
-            classes[self.entry] = level
-            found = accept(replace(self.lists, classes=classes), self.family)
-            return int(found.assignment[self.project]) != NONE
-        self.keys[self.entry] = level * self.lists.span + self.lists.number[self.project]
-        state = self.state.copy()
-        run(state, np.array([self.project]), self._columns(), 0, self.family)
+        lists, bits = self.lists, self.columns.bits
+        below = int(self.columns.wishes[self.entry]) & ((1 << (bits + 1)) - 1)
+        key = level * lists.span + int(lists.number[self.project])
+        self.columns.wishes[self.entry] = (key << (bits + 1)) | below
+        if compiled():
+            state, free = self.state.copy(), np.array([self.project])
+        else:
+            state, free = self._fresh(), np.flatnonzero(lists.starts < lists.ends)
+        run(state, free, self.columns, self.family)
         return int(state.asks[self.project]) == self.entry
 
 

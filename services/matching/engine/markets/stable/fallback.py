@@ -4,35 +4,28 @@ from heapq import heappop, heappush
 from typing import Any
 
 
-class Columns:
-    """The same columns as Python lists; ``family`` maps the names of ``Family`` to lists."""
-
-    def __init__(self, starts: Any, ends: Any, homes: Any, keys: Any, column: Any, family: Any) -> None:
-        self.starts, self.ends, self.homes = starts.tolist(), ends.tolist(), homes.tolist()
-        self.keys, self.column = keys.tolist(), column.tolist()
-        self.family = {name: value.tolist() for name, value in vars(family).items()}
-
-
-def propose(columns: Columns, lift: int) -> tuple[list[int], list[int]]:
-    """Return each project's entry that it holds, its end of list if none, and 1 for those promoted."""
-    starts, ends, homes, keys = columns.starts, columns.ends, columns.homes, columns.keys
-    column, leaf_of = columns.column, columns.family["leaf_of"]
-    sets = _Sets(columns.family)
+def propose(free: Any, columns: Any, family: Any) -> tuple[list[int], list[int]]:
+    """Return each project's wish that it asks or holds, its end of list if none, and 1 for those promoted."""
+    starts, wishes, column = columns.starts.tolist(), columns.wishes.tolist(), columns.column.tolist()
+    sets = _Sets({name: value.tolist() for name, value in vars(family).items()})
+    mask, leaf_of = (1 << columns.bits) - 1, sets.family["leaf_of"]
     asks, lifted = list(starts), [0] * len(starts)
-    for first in range(len(starts)):
+    for first in free.tolist():
         project = first
-        while project >= 0:
-            entry = asks[project]
-            if entry >= ends[project]:
-                if not lift or lifted[project] or starts[project] == ends[project]:
-                    break
-                lifted[project] = 1
-                entry = asks[project] = starts[project]
-            home = homes[entry]
-            key = keys[entry] - lift * lifted[project]
+        while True:
+            key = wishes[asks[project]]
+            home = key >> 1 & mask
+            if lifted[project]:
+                key -= columns.lift
             project = sets.ask(project, key, home, leaf_of[home][column[project]])
-            if project >= 0:
-                asks[project] += 1
+            if project < 0:
+                break
+            last = wishes[asks[project]] & 1
+            asks[project] += 1
+            if last:
+                if not columns.lift or lifted[project]:
+                    break
+                lifted[project], asks[project] = 1, starts[project]
     return asks, lifted
 
 

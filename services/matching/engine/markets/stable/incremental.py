@@ -14,14 +14,12 @@ from services.matching.engine.markets.errors import InvalidConfiguration, Invali
 from services.matching.engine.markets.lottery import numbers
 from services.matching.engine.markets.market import FULL, NONE, Market
 from services.matching.engine.markets.result import Result
-from services.matching.engine.markets.stable import acceptance, fallback, mechanism
+from services.matching.engine.markets.stable import acceptance, mechanism
 from services.matching.engine.markets.stable.family import family_of
-from services.matching.engine.markets.stable.lists import lists_of
+from services.matching.engine.markets.stable.lists import bits_of, lists_of
 from services.matching.engine.markets.stable.rows import Rows
 
 Ints = NDArray[np.int64]
-_SPAN = 2**41
-"""Lottery numbers are spread over this, so that a newcomer's fits between two others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +49,13 @@ class Standing:
         self.market, self.configuration, self.seed = market, configuration, seed
         self.promotion = configuration.ties == "promotion"
         self._drawn = sorted(sha256(seed + project_id) for project_id in market.project_ids)
-        gap = _SPAN // (len(self._drawn) + 1)
+        # Lottery numbers are spread out, so that a newcomer's fits between two others.
+        self._span = 1 << (40 - bits_of(market.shape[1]))
+        gap = self._span // (len(self._drawn) + 1)
         self._numbers = [gap * (place + 1) for place in range(len(self._drawn))]
         place = numbers(seed, market.project_ids)
         lists = lists_of(market, configuration, (place + 1) * gap)
-        lists = replace(lists, span=_SPAN)
+        lists = replace(lists, span=self._span)
         self._spare = max(64, market.shape[0] // 8)
         self.family = family_of(market)
         self.rows = Rows(market, lists, self.promotion, self._spare)
@@ -71,12 +71,12 @@ class Standing:
 
     def _ask(self, free: Ints) -> None:
         rows = self.rows
-        lift = _SPAN if self.promotion else 0
-        if acceptance.compiled():
-            acceptance.run(self.state, free, rows.columns(), lift, self.family)
-            return
-        asks, lifted = fallback.propose(fallback.Columns(*rows.columns(rows.count), self.family), lift)
-        rows.asks[: rows.count], rows.lifted[: rows.count] = asks, lifted
+        free = free[rows.starts[free] < rows.ends[free]]
+        if len(free):
+            bits = bits_of(self.market.shape[1])
+            lift = self._span << (bits + 1) if self.promotion else 0
+            columns = acceptance.Columns(rows.starts, rows.wishes, rows.column, bits, lift)
+            acceptance.run(self.state, free, columns, self.family)
 
     def arrive(self, arrival: Arrival) -> int:
         """Add a project and return the home unit it gets, −1 for none; ``InvalidMarket`` if it is none."""
@@ -84,7 +84,7 @@ class Standing:
         digest = sha256(self.seed + arrival.project_id)
         at = bisect_left(self._drawn, digest)
         below = self._numbers[at - 1] if at else 0
-        above = self._numbers[at] if at < len(self._numbers) else _SPAN
+        above = self._numbers[at] if at < len(self._numbers) else self._span
         if not self._spare or above - below < 2:
             self.__init__(self.snapshot(), self.configuration, self.seed)  # type: ignore[misc]
             return self.arrive(arrival)
@@ -95,9 +95,16 @@ class Standing:
         wish = np.where(u < 0, NONE, (FULL - u + 1) * homes + np.arange(homes))
         wish = np.sort(wish[wish >= 0])[: self.configuration.list_length or homes] % max(homes, 1)
         classes = (FULL - v[wish]) // self.configuration.priority_step + 1
-        keys = (classes * 2 + 1 if self.promotion else classes) * _SPAN + self._numbers[at]
-        row = self.rows.append(arrival.project_id, u, v, arrival.industry, arrival.demands, wish, keys)
-        self._ask(np.array([row]))
+        keys = (classes * 2 + 1 if self.promotion else classes) * self._span + self._numbers[at]
+        wishes = keys << (bits_of(homes) + 1) | wish << 1
+        wishes[-1:] |= 1
+        row = self.rows.append(
+            arrival.project_id, u, v, arrival.industry, arrival.demands, homes=wish, wishes=wishes
+        )
+        if acceptance.compiled():
+            self._ask(np.array([row]))
+        else:
+            self._again()
         return self.rows.home_of(row)
 
     def _scores(self, arrival: Arrival) -> tuple[Ints, Ints]:

@@ -1,9 +1,11 @@
 """Deferred acceptance compiled to machine code; imported only by who runs a round."""
 
 import numba as nb
+import numpy as np
 
 _BLOCK = 32
 _COLUMN, _TABLE = nb.int64[::1], nb.int64[:, ::1]
+_SIGNATURE = nb.int64(*[_COLUMN] * 4, nb.int64, nb.int64, _TABLE, *[_COLUMN] * 17)
 
 
 @nb.njit(cache=True)
@@ -39,15 +41,6 @@ def _sink(keys, owners, start, size, key, owner):  # type: ignore[no-untyped-def
 
 
 @nb.njit(cache=True)
-def _fetch(free, first, end, asks, homes, keys):  # type: ignore[no-untyped-def]
-    seen = 0
-    for number in range(first, end):
-        entry = min(asks[free[number]], len(keys) - 1)
-        seen += keys[entry] ^ homes[entry]
-    return seen
-
-
-@nb.njit(cache=True)
 def _worst(keys, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     found, worst = -1, -1
     for leaf in range(first, end):
@@ -56,42 +49,65 @@ def _worst(keys, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(
-    [
-        nb.int64(
-            *[_COLUMN] * 3, nb.int32[::1], *[_COLUMN] * 2, nb.int64, _TABLE, *[_COLUMN] * 9, *[_COLUMN] * 8
-        )
-    ],
-    cache=True,
-)
+@nb.njit(cache=True)
+def _fetch(free, first, end, asks, wishes):  # type: ignore[no-untyped-def]
+    seen = 0
+    for number in range(first, end):
+        seen ^= wishes[asks[free[number]]]
+    return seen
+
+
+@nb.njit(cache=True)
+def _in_order(free, waiting, projects):  # type: ignore[no-untyped-def]
+    marked = np.zeros(projects, np.uint8)
+    for number in range(waiting):
+        marked[free[number]] = 1
+    found = 0
+    for project in range(projects):
+        if marked[project]:
+            free[found] = project
+            found += 1
+
+
+@nb.njit(cache=True)
+def _goes_on(project, key, starts, lift, asks, lifted):  # type: ignore[no-untyped-def]
+    asks[project] += 1
+    if not key & 1:
+        return True
+    if lift == 0 or lifted[project]:
+        return False
+    lifted[project], asks[project] = 1, starts[project]
+    return True
+
+
+@nb.njit([_SIGNATURE], cache=True)
 def propose(  # type: ignore[no-untyped-def]
-    free, starts, ends, homes, keys, column, lift,
+    free, starts, wishes, column, bits, lift,
     leaf_of, leaf_home, leaf_start, leaf_end, leaf_limit, home_limit, home_region, region_limit,
     region_start, region_end,
     leaf_used, home_used, region_used, heap_start, heap_keys, heap_owners, asks, lifted,
 ):  # fmt: skip
     """Let the free projects ask until nobody asks, overwriting ``free``; return something of no meaning.
 
-    ``asks[p]`` is the entry that project p asks next or holds; ``lift`` is what promotion takes off a key, 0
+    ``asks[p]`` is the wish that project p asks next or holds; ``lift`` is what promotion takes off a key, 0
     without. A heap per leaf has its worst key on top. Who is displaced asks in the next turn; the memory of
     ``_BLOCK`` projects is touched together, because waiting for it is most of the time.
     """
-    seen, waiting = 0, len(free)
+    seen, waiting, capped = 0, len(free), len(leaf_home) > len(home_limit)
     while waiting:
+        if waiting > len(asks) >> 5:
+            _in_order(free, waiting, len(asks))
         turn, waiting = waiting, 0
         for number in range(turn):
             if number % _BLOCK == 0:
-                seen ^= _fetch(free, number, min(number + _BLOCK, turn), asks, homes, keys)
+                seen ^= _fetch(free, number, min(number + _BLOCK, turn), asks, wishes)
             project = free[number]
             while True:
-                entry = asks[project]
-                if entry >= ends[project]:
-                    if lift == 0 or lifted[project] or starts[project] == ends[project]:
-                        break
-                    lifted[project] = 1
-                    entry = asks[project] = starts[project]
-                home, key = homes[entry], keys[entry] - lift * lifted[project]
-                leaf, region, out = leaf_of[home, column[project]], home_region[home], -2
+                key = wishes[asks[project]]
+                home = (key >> 1) & ((1 << bits) - 1)
+                if lift and lifted[project]:
+                    key -= lift
+                leaf, region, out = leaf_of[home, column[project] if capped else 0], home_region[home], -2
                 if leaf_used[leaf] >= leaf_limit[leaf]:
                     out = leaf if leaf_used[leaf] else -1
                 elif home_used[home] >= home_limit[home]:
@@ -99,13 +115,15 @@ def propose(  # type: ignore[no-untyped-def]
                 elif region >= 0 and region_used[region] >= region_limit[region]:
                     out = _worst(heap_keys, heap_start, leaf_used, region_start[region], region_end[region])
                 if out == -1 or (out >= 0 and heap_keys[heap_start[out]] < key):
-                    asks[project] += 1
-                    continue
+                    if _goes_on(project, key, starts, lift, asks, lifted):
+                        continue
+                    break
                 if out >= 0:
                     start = heap_start[out]
-                    displaced = free[waiting] = heap_owners[start]
-                    asks[displaced] += 1
-                    waiting += 1
+                    displaced = heap_owners[start]
+                    if _goes_on(displaced, heap_keys[start], starts, lift, asks, lifted):
+                        free[waiting] = displaced
+                        waiting += 1
                     if out == leaf:
                         _sink(heap_keys, heap_owners, start, leaf_used[leaf], key, project)
                         break

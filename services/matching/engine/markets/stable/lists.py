@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.markets.configuration import Configuration
+from services.matching.engine.markets.errors import InvalidConfiguration
 from services.matching.engine.markets.market import FULL, Market
 from services.matching.engine.markets.terms import adjusted_scores
 
 Ints = NDArray[np.int64]
 _LAST = np.iinfo(np.int64).max
+_CLASS_BITS = 21
+
+
+def bits_of(homes: int) -> int:
+    """Return how many bits the number of a home unit takes."""
+    return homes.bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,18 @@ class Lists:
         """
         classes = self.classes * 2 + 1 if promotion else self.classes
         return classes * self.span + self.number[self.owners()]
+
+    def wishes(self, homes: int, promotion: bool = False) -> Ints:
+        """Return key, home unit and whether it is the last of its list in one number each, for the kernel.
+
+        Ordered as keys are, then by home unit, which has ``bits_of(homes)`` bits; the lowest bit says "last".
+        """
+        bits = bits_of(homes)
+        if _CLASS_BITS + self.span.bit_length() + bits + 1 > 63:
+            raise InvalidConfiguration("a round of so many projects and home units is not supported")
+        last = np.zeros(len(self.homes), np.int64)
+        last[self.ends[self.ends > self.starts] - 1] = 1
+        return (self.keys(promotion) << (bits + 1)) | (self.homes.astype(np.int64) << 1) | last
 
     def bound_to(self, reserved: dict[int, int]) -> "Lists":
         """Return the lists where each reserved project asks only its home unit, before everybody else."""

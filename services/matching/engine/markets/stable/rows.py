@@ -10,7 +10,6 @@ from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.markets.stable.lists import Lists
 
 Ints = NDArray[np.int64]
-Columns = tuple[Ints, Ints, NDArray[np.int32], Ints, Ints]
 
 
 class Rows:
@@ -35,11 +34,7 @@ class Rows:
         self.asks, self.lifted = self.starts.copy(), np.zeros(projects + spare, np.int64)
         self.column = _grown(lists.column, spare)
         self.homes = _grown(lists.homes, spare * homes)
-        self.keys = _grown(lists.keys(promotion), spare * homes)
-
-    def columns(self, count: int | None = None) -> Columns:
-        """Return starts, ends, homes, keys and industry columns, of the first ``count`` rows or of all."""
-        return self.starts[:count], self.ends[:count], self.homes, self.keys, self.column[:count]
+        self.wishes = _grown(lists.wishes(homes, promotion), spare * homes)
 
     def append(
         self,
@@ -48,11 +43,11 @@ class Rows:
         v: Ints,
         industry: int,
         demands: Sequence[int],
-        wish: Ints,
-        keys: Ints,
+        homes: Ints,
+        wishes: Ints,
     ) -> int:
         """Add a project with its list and return its row."""
-        row, start, end = self.count, self.entries, self.entries + len(wish)
+        row, start, end = self.count, self.entries, self.entries + len(homes)
         self.count, self.entries = row + 1, end
         self.ids.append(project_id)
         self.index[project_id] = row
@@ -60,7 +55,7 @@ class Rows:
         self.present[row], self.column[row] = True, industry + 1
         self.starts[row] = self.asks[row] = start
         self.ends[row] = end
-        self.homes[start:end], self.keys[start:end] = wish, keys
+        self.homes[start:end], self.wishes[start:end] = homes, wishes
         return row
 
     def remove(self, row: int) -> None:
