@@ -34,8 +34,7 @@ class State:
     home_used: Ints
     region_used: Ints
     heap_start: Ints
-    heap_keys: Ints
-    heap_owners: Ints
+    heap: Ints
     asks: Ints
     lifted: Ints
 
@@ -52,14 +51,15 @@ class Columns:
     wishes: Ints
     column: Ints
     bits: int
+    owner_bits: int
     lift: int
 
 
 def columns_of(lists: Lists, homes: int, promotion: bool = False) -> Columns:
     """Return the columns of lists; ``homes`` is how many home units there are."""
     bits = bits_of(homes)
-    lift = lists.span << (bits + 1) if promotion else 0
-    return Columns(lists.starts, lists.wishes(homes, promotion), lists.column, bits, lift)
+    wishes, lift = lists.wishes(homes, promotion), lists.span if promotion else 0
+    return Columns(lists.starts, wishes, lists.column, bits, bits_of(len(lists.starts)), lift)
 
 
 def accept(lists: Lists, family: Family, promotion: bool = False) -> Outcome:
@@ -107,8 +107,7 @@ def fresh_state(asking: Ints, family: Family, asks: Ints) -> State:
         home_used=np.zeros(len(family.home_limit), np.int64),
         region_used=np.zeros(len(family.region_limit), np.int64),
         heap_start=ends - room,
-        heap_keys=np.empty(total, np.int64),
-        heap_owners=np.empty(total, np.int64),
+        heap=np.empty(total, np.int64),
         asks=asks,
         lifted=np.zeros(len(asks), np.int64),
     )

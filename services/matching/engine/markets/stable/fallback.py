@@ -13,8 +13,8 @@ def propose(free: Any, columns: Any, family: Any) -> tuple[list[int], list[int]]
     for first in free.tolist():
         project = first
         while True:
-            key = wishes[asks[project]]
-            home = key >> 1 & mask
+            wish = wishes[asks[project]]
+            home, key = wish >> 1 & mask, wish >> columns.bits + 1
             if lifted[project]:
                 key -= columns.lift
             project = sets.ask(project, key, home, leaf_of[home][column[project]])

@@ -50,13 +50,15 @@ class Standing:
         self.promotion = configuration.ties == "promotion"
         self._drawn = sorted(sha256(seed + project_id) for project_id in market.project_ids)
         # Lottery numbers are spread out, so that a newcomer's fits between two others.
-        self._span = 1 << (40 - bits_of(market.shape[1]))
+        self._spare = max(64, market.shape[0] // 8)
+        self._owner_bits = bits_of(market.shape[0] + self._spare)
+        self._span = 1 << (40 - max(bits_of(market.shape[1]), self._owner_bits))
+        self._lift = self._span if self.promotion else 0
         gap = self._span // (len(self._drawn) + 1)
         self._numbers = [gap * (place + 1) for place in range(len(self._drawn))]
         place = numbers(seed, market.project_ids)
         lists = lists_of(market, configuration, (place + 1) * gap)
         lists = replace(lists, span=self._span)
-        self._spare = max(64, market.shape[0] // 8)
         self.family = family_of(market)
         self.rows = Rows(market, lists, self.promotion, self._spare)
         self._again()
@@ -74,8 +76,9 @@ class Standing:
         free = free[rows.starts[free] < rows.ends[free]]
         if len(free):
             bits = bits_of(self.market.shape[1])
-            lift = self._span << (bits + 1) if self.promotion else 0
-            columns = acceptance.Columns(rows.starts, rows.wishes, rows.column, bits, lift)
+            columns = acceptance.Columns(
+                rows.starts, rows.wishes, rows.column, bits, self._owner_bits, self._lift
+            )
             acceptance.run(self.state, free, columns, self.family)
 
     def arrive(self, arrival: Arrival) -> int:
@@ -159,10 +162,8 @@ class Standing:
         leaf, region = int(family.leaf_of[home, self.rows.column[row]]), int(family.home_region[home])
         start, used = int(state.heap_start[leaf]), int(state.leaf_used[leaf])
         own = slice(start, start + used)
-        order = np.argsort(-state.heap_keys[own])
-        order = order[state.heap_owners[own][order] != row] + start
-        state.heap_keys[start : start + used - 1] = state.heap_keys[order]
-        state.heap_owners[start : start + used - 1] = state.heap_owners[order]
+        owners = state.heap[own] >> 1 & (1 << self._owner_bits) - 1
+        state.heap[start : start + used - 1] = np.sort(state.heap[own][owners != row])[::-1]
         state.leaf_used[leaf] -= 1
         state.home_used[home] -= 1
         if region != NONE:

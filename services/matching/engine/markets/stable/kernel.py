@@ -5,47 +5,52 @@ import numpy as np
 
 _BLOCK = 32
 _COLUMN, _TABLE = nb.int64[::1], nb.int64[:, ::1]
-_SIGNATURE = nb.int64(*[_COLUMN] * 4, nb.int64, nb.int64, _TABLE, *[_COLUMN] * 17)
+_SIGNATURE = nb.int64(*[_COLUMN] * 4, *[nb.int64] * 3, _TABLE, *[_COLUMN] * 16)
 
 
 @nb.njit(cache=True)
-def _push(keys, owners, start, size, key, owner):  # type: ignore[no-untyped-def]
+def _push(heap, start, size, key):  # type: ignore[no-untyped-def]
     at = size
     while at > 0:
-        above = (at - 1) >> 1
-        if keys[start + above] >= key:
+        above = (at - 1) >> 2
+        if heap[start + above] >= key:
             break
-        keys[start + at] = keys[start + above]
-        owners[start + at] = owners[start + above]
+        heap[start + at] = heap[start + above]
         at = above
-    keys[start + at] = key
-    owners[start + at] = owner
+    heap[start + at] = key
 
 
 @nb.njit(cache=True)
-def _sink(keys, owners, start, size, key, owner):  # type: ignore[no-untyped-def]
-    at, below = 0, 2
-    while below < size:
-        below -= keys[start + below - 1] > keys[start + below]
-        if keys[start + below] <= key:
-            break
-        keys[start + at] = keys[start + below]
-        owners[start + at] = owners[start + below]
-        at, below = below, 2 * below + 2
-    if below == size and keys[start + below - 1] > key:
-        keys[start + at] = keys[start + below - 1]
-        owners[start + at] = owners[start + below - 1]
-        at = below - 1
-    keys[start + at] = key
-    owners[start + at] = owner
+def _sink(heap, start, size, key):  # type: ignore[no-untyped-def]
+    at, below = 0, start + 1
+    end = start + size
+    while below + 3 < end:
+        worst = below + (heap[below + 1] > heap[below])
+        other = below + 2 + (heap[below + 3] > heap[below + 2])
+        if heap[other] > heap[worst]:
+            worst = other
+        if heap[worst] <= key:
+            heap[start + at] = key
+            return
+        heap[start + at] = heap[worst]
+        at = worst - start
+        below = start + 4 * at + 1
+    worst = below
+    for other in range(below + 1, end):
+        if heap[other] > heap[worst]:
+            worst = other
+    if worst < end and heap[worst] > key:
+        heap[start + at] = heap[worst]
+        at = worst - start
+    heap[start + at] = key
 
 
 @nb.njit(cache=True)
-def _worst(keys, heap_start, used, first, end):  # type: ignore[no-untyped-def]
+def _worst(heap, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     found, worst = -1, -1
     for leaf in range(first, end):
-        if used[leaf] and keys[heap_start[leaf]] > worst:
-            found, worst = leaf, keys[heap_start[leaf]]
+        if used[leaf] and heap[heap_start[leaf]] > worst:
+            found, worst = leaf, heap[heap_start[leaf]]
     return found
 
 
@@ -82,16 +87,17 @@ def _goes_on(project, key, starts, lift, asks, lifted):  # type: ignore[no-untyp
 
 @nb.njit([_SIGNATURE], cache=True)
 def propose(  # type: ignore[no-untyped-def]
-    free, starts, wishes, column, bits, lift,
+    free, starts, wishes, column, bits, owner_bits, lift,
     leaf_of, leaf_home, leaf_start, leaf_end, leaf_limit, home_limit, home_region, region_limit,
     region_start, region_end,
-    leaf_used, home_used, region_used, heap_start, heap_keys, heap_owners, asks, lifted,
+    leaf_used, home_used, region_used, heap_start, heap, asks, lifted,
 ):  # fmt: skip
     """Let the free projects ask until nobody asks, overwriting ``free``; return something of no meaning.
 
     ``asks[p]`` is the wish that project p asks next or holds; ``lift`` is what promotion takes off a key, 0
-    without. A heap per leaf has its worst key on top. Who is displaced asks in the next turn; the memory of
-    ``_BLOCK`` projects is touched together, because waiting for it is most of the time.
+    without. A heap per leaf has its worst key on top, the key followed by its project and "last of list". Who
+    is displaced asks in the next turn; the memory of ``_BLOCK`` projects is touched together, because waiting
+    for it is most of the time.
     """
     seen, waiting, capped = 0, len(free), len(leaf_home) > len(home_limit)
     while waiting:
@@ -103,43 +109,38 @@ def propose(  # type: ignore[no-untyped-def]
                 seen ^= _fetch(free, number, min(number + _BLOCK, turn), asks, wishes)
             project = free[number]
             while True:
-                key = wishes[asks[project]]
-                home = (key >> 1) & ((1 << bits) - 1)
-                if lift and lifted[project]:
-                    key -= lift
+                wish = wishes[asks[project]]
+                home = (wish >> 1) & ((1 << bits) - 1)
+                key = (wish >> (bits + 1)) - (lift if lift and lifted[project] else 0)
+                key = key << (owner_bits + 1) | project << 1 | wish & 1
                 leaf, region, out = leaf_of[home, column[project] if capped else 0], home_region[home], -2
-                if leaf_used[leaf] >= leaf_limit[leaf]:
+                if leaf_used[leaf] >= leaf_limit[leaf] or (
+                    not capped and leaf_used[leaf] >= home_limit[home]
+                ):
                     out = leaf if leaf_used[leaf] else -1
-                elif home_used[home] >= home_limit[home]:
-                    out = _worst(heap_keys, heap_start, leaf_used, leaf_start[home], leaf_end[home])
+                elif capped and home_used[home] >= home_limit[home]:
+                    out = _worst(heap, heap_start, leaf_used, leaf_start[home], leaf_end[home])
                 elif region >= 0 and region_used[region] >= region_limit[region]:
-                    out = _worst(heap_keys, heap_start, leaf_used, region_start[region], region_end[region])
-                if out == -1 or (out >= 0 and heap_keys[heap_start[out]] < key):
+                    out = _worst(heap, heap_start, leaf_used, region_start[region], region_end[region])
+                if out == -1 or (out >= 0 and heap[heap_start[out]] < key):
                     if _goes_on(project, key, starts, lift, asks, lifted):
                         continue
                     break
                 if out >= 0:
                     start = heap_start[out]
-                    displaced = heap_owners[start]
-                    if _goes_on(displaced, heap_keys[start], starts, lift, asks, lifted):
+                    displaced = (heap[start] >> 1) & ((1 << owner_bits) - 1)
+                    if _goes_on(displaced, heap[start], starts, lift, asks, lifted):
                         free[waiting] = displaced
                         waiting += 1
                     if out == leaf:
-                        _sink(heap_keys, heap_owners, start, leaf_used[leaf], key, project)
+                        _sink(heap, start, leaf_used[leaf], key)
                         break
                     last = leaf_used[out] = leaf_used[out] - 1
                     home_used[leaf_home[out]] -= 1
-                    _sink(
-                        heap_keys,
-                        heap_owners,
-                        start,
-                        last,
-                        heap_keys[start + last],
-                        heap_owners[start + last],
-                    )
+                    _sink(heap, start, last, heap[start + last])
                 elif region >= 0:
                     region_used[region] += 1
-                _push(heap_keys, heap_owners, heap_start[leaf], leaf_used[leaf], key, project)
+                _push(heap, heap_start[leaf], leaf_used[leaf], key)
                 leaf_used[leaf] += 1
                 home_used[home] += 1
                 break

@@ -12,7 +12,6 @@ from services.matching.engine.markets.terms import adjusted_scores
 
 Ints = NDArray[np.int64]
 _LAST = np.iinfo(np.int64).max
-_CLASS_BITS = 21
 
 
 def bits_of(homes: int) -> int:
@@ -55,11 +54,13 @@ class Lists:
         Ordered as keys are, then by home unit, which has ``bits_of(homes)`` bits; the lowest bit says "last".
         """
         bits = bits_of(homes)
-        if _CLASS_BITS + self.span.bit_length() + bits + 1 > 63:
+        keys = self.keys(promotion)
+        used = int(keys.max(initial=0)).bit_length() + 1 + max(bits, len(self.starts).bit_length())
+        if used > 63:
             raise InvalidConfiguration("a round of so many projects and home units is not supported")
         last = np.zeros(len(self.homes), np.int64)
         last[self.ends[self.ends > self.starts] - 1] = 1
-        return (self.keys(promotion) << (bits + 1)) | (self.homes.astype(np.int64) << 1) | last
+        return (keys << (bits + 1)) | (self.homes.astype(np.int64) << 1) | last
 
     def bound_to(self, reserved: dict[int, int]) -> "Lists":
         """Return the lists where each reserved project asks only its home unit, before everybody else."""
