@@ -42,7 +42,7 @@ def rural_hospitals(every: np.ndarray, homes: int) -> None:
 
 @pytest.mark.parametrize("part", range(5))
 def test_caps_give_the_project_optimal_of_all_stable_assignments(part: int) -> None:
-    chance = np.random.default_rng([2, part])
+    chance, said = np.random.default_rng([2, part]), set()
     for _ in range(100):
         market = small(chance, int(chance.integers(1, 5)), int(chance.integers(1, 4)), caps=True)
         chosen = configuration(chance)
@@ -54,8 +54,10 @@ def test_caps_give_the_project_optimal_of_all_stable_assignments(part: int) -> N
         for other in every:
             for project, home in enumerate(other):
                 assert definition.rank(project, own[project]) <= definition.rank(project, home)
+        said.add(result.certificate["lower_quotas_possible"])
         if result.certificate["lower_quotas_possible"] is False:
             assert all(short(market, other) for other in every)
+    assert said == {True, False, None}
 
 
 def short(market, assignment) -> bool:
@@ -81,6 +83,19 @@ def test_blocking_pairs_are_counted_as_defined_on_any_assignment() -> None:
         assert list(zip(*(one.tolist() for one in found), strict=True)) == definition.blocking(tuple(pick))
         seen += len(found[0])
     assert seen > 100
+
+
+def test_between_two_home_units_of_a_region_equals_go_by_home_unit() -> None:
+    """The region's one place is the project's own: whether it may move goes by the order of home units."""
+    content = {"project_ids": ["p"], "home_unit_ids": ["x", "y"], "quotas": [1, 1]}
+    places = {"regions": ["CN-31"], "home_region": [0, 0], "region_caps": [(0, 1)]}
+    for u, present, expected in (([[2, 1]], 1, [0]), ([[1, 2]], 0, [])):
+        market = market_of(**content, **places, u=u, v=[[5, 5]])
+        lists, family = lists_of(market, Configuration("stable"), numbers(market)), family_of(market)
+        assignment = np.array([present])
+        found = blocking(lists, family, assignment, bars_of(lists, family, assignment))
+        assert found[1].tolist() == expected
+        assert Definition(market, Configuration("stable")).blocking((present,)) == [(0, h) for h in expected]
 
 
 def numbers(market) -> np.ndarray:

@@ -148,6 +148,26 @@ def test_soft_lower_quotas_move_no_more_than_is_lacking() -> None:
     assert kinds == {"stability", "soft_lower_quotas"}
 
 
+def test_a_short_home_unit_asks_those_who_lose_least_where_there_are_enough() -> None:
+    """x may spare nobody; c falls one place and d two, though z likes d better."""
+    u = [[9, NONE, 8], [9, NONE, 8], [NONE, 9, 8], [8, 9, 7]]
+    v = [[9, NONE, 9], [9, NONE, 1], [NONE, 9, 5], [9, 9, 8]]
+    market = market_of(
+        project_ids=list("abcd"),
+        home_unit_ids=list("xyz"),
+        u=u,
+        v=v,
+        quotas=[2, 2, 1],
+        lower_quotas=[2, 0, 1],
+    )
+    assert solve(market, Configuration("stable"), SEED).assignment.tolist() == [0, 0, 1, 1]
+    result = solve(market, Configuration("stable", lower_quotas="soft"), SEED)
+    assert result.assignment.tolist() == [0, 0, 2, 1]
+    assert result.certificate["reserved"] == [[2, 2]]
+    assert explain(result, 2)["reason"] == "reserved"
+    assert [one["code"] for one in explain(result, 2)["better"]] == ["gave_way"]
+
+
 def lacking(certificate) -> int:
     return sum(wanted - got for _, got, wanted in certificate["short_of_lower_quotas"])
 
