@@ -108,6 +108,16 @@ def meets(market: Market, assignment: tuple[int, ...]) -> bool:
     return bool((filled >= market.lower_quotas).all())
 
 
+def test_lower_quotas_where_nobody_may_go_have_no_answer() -> None:
+    content = {"project_ids": ["a"], "home_unit_ids": ["x"], "u": [[NONE]], "v": [[NONE]]}
+    market = market_of(**content, quotas=[1], lower_quotas=[1])
+    with pytest.raises(Infeasible):
+        solve(market, Configuration("stable", lower_quotas="fewest_blocking"), SEED)
+    soft = solve(market, Configuration("stable", lower_quotas="soft"), SEED)
+    assert soft.certificate["short_of_lower_quotas"] == [[0, 0, 1]]
+    assert soft.assignment.tolist() == [NONE]
+
+
 def test_a_market_too_large_for_the_fewest_is_refused() -> None:
     size = (500, 9)
     ids = [f"p{n:03}" for n in range(size[0])], [f"h{n}" for n in range(size[1])]

@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 MOST_PAIRS = 4_000
 """Of projects and home units they list; 200 projects × 20 home units."""
 _NODES = 20_000
+_NONE_MEETS = "no assignment meets every lower quota"
 
 
 def assign(market: Market, lists: Lists, family: Family, outcome: Outcome) -> tuple[Outcome, dict[str, Any]]:
@@ -30,6 +31,8 @@ def assign(market: Market, lists: Lists, family: Family, outcome: Outcome) -> tu
             f"fewest_blocking is exact and ends at {MOST_PAIRS} listed pairs, this market has "
             f"{len(lists.homes)}; soft lower quotas have no such end"
         )
+    if not len(lists.homes):
+        raise Infeasible(_NONE_MEETS)
     chosen, proven = _Programme(market, lists, family).solve()
     assignment = np.full(market.shape[0], NONE, np.int64)
     assignment[lists.owners()[chosen]] = lists.homes[chosen]
@@ -120,5 +123,5 @@ class _Programme:
             options={"node_limit": _NODES, "mip_rel_gap": 0},
         )
         if found.x is None:
-            raise Infeasible("no assignment meets every lower quota")
+            raise Infeasible(_NONE_MEETS)
         return np.rint(found.x[: self.pairs]).astype(bool), bool(found.status == 0)
