@@ -23,6 +23,7 @@ BENCHMARKS = {
     "feed": "feeds",
     "recommend": "recommendations",
     "scoring": "scoring",
+    "stable": "stable",
     "yardsticks": "yardsticks",
     "webhooks": "webhooks",
     "neighbours": "neighbours",
