@@ -1,0 +1,188 @@
+"""The state of the exact assignment under quotas, and who would be the cheapest to move between two places.
+
+Nodes 0…H−1 are home units, node H is *nowhere*: projects without a home unit, and places nobody takes. For
+every ordered pair of nodes (a, b) the projects at a that lose least by moving to b are kept, a few of them,
+so that a shortest path over home units never looks at projects.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.engine.markets.welfare.compiling import kernel
+
+KEPT = 8
+"""Projects kept per pair of nodes; the others are looked up again when these are used up."""
+FAR = np.int64(1) << 60
+
+
+class Flow(NamedTuple):
+    """``weights`` is P × H, 0 or less: never; ``filled`` are the places of a home unit that count as taken.
+
+    ``after``, ``before`` and ``first`` link the projects of a node; ``key[k, a, b]`` and ``who[k, a, b]`` are
+    the k-th cheapest move from a to b, ``count`` how many are kept, ``cut`` whether there are more.
+    """
+
+    weights: NDArray[np.int32]
+    quotas: NDArray[np.int64]
+    price: NDArray[np.int64]
+    home: NDArray[np.int64]
+    load: NDArray[np.int64]
+    filled: NDArray[np.int64]
+    first: NDArray[np.int64]
+    after: NDArray[np.int64]
+    before: NDArray[np.int64]
+    key: NDArray[np.int64]
+    who: NDArray[np.int64]
+    count: NDArray[np.int64]
+    cut: NDArray[np.bool_]
+
+
+def flow_of(weights: NDArray[np.int32], quotas: NDArray[np.int64], price: NDArray[np.int64]) -> Flow:
+    """Return the flow in which every project is where its weight exceeds the price most, full or not."""
+    projects, homes = weights.shape
+    nodes = homes + 1
+    # Nobody looks at a home unit without places, so its price begins where nobody wants it.
+    price = np.where(quotas > 0, price, weights.max(axis=0, initial=0))
+    flow = Flow(
+        weights=weights,
+        quotas=quotas,
+        price=np.append(price, 0),
+        home=np.full(projects, homes, np.int64),
+        load=np.zeros(nodes, np.int64),
+        filled=np.zeros(nodes, np.int64),
+        first=np.full(nodes, -1, np.int64),
+        after=np.full(projects, -1, np.int64),
+        before=np.full(projects, -1, np.int64),
+        key=np.full((KEPT, nodes, nodes), FAR, np.int64),
+        who=np.full((KEPT, nodes, nodes), -1, np.int64),
+        count=np.zeros((nodes, nodes), np.int64),
+        cut=np.zeros((nodes, nodes), np.bool_),
+    )
+    choose(flow)
+    return flow
+
+
+@kernel
+def choose(flow: Flow) -> None:
+    """Put every project where it gains most, of equals where there is room, and fill the lists."""
+    projects, homes = flow.weights.shape
+    for project in range(projects):
+        best, gain = homes, 0
+        for home in range(homes):
+            weight = flow.weights[project, home]
+            if weight > 0 and flow.quotas[home] > 0:
+                more = weight - flow.price[home]
+                roomier = flow.load[home] < flow.quotas[home] and (
+                    best == homes or flow.load[best] >= flow.quotas[best]
+                )
+                if more > gain or (more == gain and more >= 0 and roomier):
+                    best, gain = home, more
+        enter(flow, best, project)
+    for home in range(homes):
+        full = flow.price[home] > 0
+        flow.filled[home] = flow.quotas[home] if full else min(flow.load[home], flow.quotas[home])
+
+
+@kernel
+def enter(flow: Flow, node: int, project: int) -> None:
+    """Put a project at a node and into the node's lists."""
+    flow.home[project] = node
+    flow.load[node] += 1
+    following = flow.first[node]
+    flow.after[project] = following
+    flow.before[project] = -1
+    if following >= 0:
+        flow.before[following] = project
+    flow.first[node] = project
+    keep_moves(flow, node, project, False)
+
+
+@kernel
+def leave(flow: Flow, node: int, project: int) -> None:
+    """Take a project from a node and from the node's lists, and refill those that became empty."""
+    flow.load[node] -= 1
+    earlier, following = flow.before[project], flow.after[project]
+    if earlier >= 0:
+        flow.after[earlier] = following
+    else:
+        flow.first[node] = following
+    if following >= 0:
+        flow.before[following] = earlier
+    wanting = False
+    for to in range(len(flow.load)):
+        forget(flow, node, to, project)
+        wanting = wanting or (flow.count[node, to] == 0 and flow.cut[node, to])
+    if wanting:
+        refill(flow, node)
+
+
+@kernel
+def refill(flow: Flow, node: int) -> None:
+    """Look through a node's projects once for all its empty lists."""
+    for to in range(len(flow.load)):
+        if flow.count[node, to] == 0 and flow.cut[node, to]:
+            flow.count[node, to] = -1
+            flow.cut[node, to] = False
+    project = flow.first[node]
+    while project >= 0:
+        keep_moves(flow, node, project, True)
+        project = flow.after[project]
+    for to in range(len(flow.load)):
+        if flow.count[node, to] < 0:
+            flow.count[node, to] = -1 - flow.count[node, to]
+
+
+@kernel
+def keep_moves(flow: Flow, node: int, project: int, refilling: bool) -> None:
+    """Put a project into a node's lists; while refilling only into the lists marked by a negative count."""
+    homes = flow.weights.shape[1]
+    own = 0 if node == homes else flow.weights[project, node]
+    for to in range(homes + 1):
+        if to == node or (refilling and flow.count[node, to] >= 0):
+            continue
+        there = 0 if to == homes else flow.weights[project, to]
+        if there > 0 or to == homes:
+            keep(flow, node, to, project, own - there)
+
+
+@kernel
+def keep(flow: Flow, node: int, to: int, project: int, cost: int) -> None:
+    """Put one project into one list at its place, by cost and then by number."""
+    marked = flow.count[node, to] < 0
+    held = -1 - flow.count[node, to] if marked else flow.count[node, to]
+    place = held
+    while place > 0 and (
+        cost < flow.key[place - 1, node, to]
+        or (cost == flow.key[place - 1, node, to] and project < flow.who[place - 1, node, to])
+    ):
+        place -= 1
+    # Behind the last one kept there may be cheaper ones that are not kept.
+    if place == KEPT or (place == held and flow.cut[node, to] and not marked):
+        flow.cut[node, to] = True
+        return
+    if held == KEPT:
+        held -= 1
+        flow.cut[node, to] = True
+    for at in range(held, place, -1):
+        flow.key[at, node, to] = flow.key[at - 1, node, to]
+        flow.who[at, node, to] = flow.who[at - 1, node, to]
+    flow.key[place, node, to] = cost
+    flow.who[place, node, to] = project
+    flow.count[node, to] = -2 - held if marked else held + 1
+
+
+@kernel
+def forget(flow: Flow, node: int, to: int, project: int) -> None:
+    """Take one project out of one list if it is there."""
+    held = flow.count[node, to]
+    for place in range(held):
+        if flow.who[place, node, to] == project:
+            for at in range(place, held - 1):
+                flow.key[at, node, to] = flow.key[at + 1, node, to]
+                flow.who[at, node, to] = flow.who[at + 1, node, to]
+            flow.key[held - 1, node, to] = FAR
+            flow.who[held - 1, node, to] = -1
+            flow.count[node, to] = held - 1
+            return
