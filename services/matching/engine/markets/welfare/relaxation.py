@@ -19,6 +19,7 @@ HIGHEST = 1 << 42
 LISTED = 32
 """Home units a project is looked up at, once prices say which can matter."""
 _OPENING, _LOOKS, _SEEKING, _SETTLING, _HALVINGS = 12, 6, 40, 12, 6
+_MANY, _PARTS, _SCATTER = 16_000, 8, 2_654_435_761
 _FINE = 1 << 12
 _NEVER = -(1 << 62)
 
@@ -162,30 +163,72 @@ def bound(problem: Problem, multipliers: Multipliers, choice: Ints | None = None
 
 
 def learn_prices(problem: Problem, steps: int, length: int = LISTED) -> tuple[Multipliers, Lists]:
-    """Return good prices after ``steps`` steps, and per project the home units that can matter then."""
-    prices, momentum, pace = no_multipliers(problem), no_multipliers(problem), no_multipliers(problem)
+    """Return good prices after ``steps`` steps, and per project the home units that can matter then.
+
+    Of very many projects a part with its share of every limit is asked first.
+    """
+    start = None
+    if len(problem.weights) > _MANY:
+        start, _ = learn_prices(sample_of(problem, len(problem.weights) // _PARTS), steps, length)
+        steps = steps // _PARTS + _OPENING
     lists = np.full((len(problem.weights), min(length, len(problem.quotas))), -1, np.int32)
+    best, least = no_multipliers(problem), bound(problem, no_multipliers(problem))
+    prices = _descend(problem, steps, lists, start)
+    if bound(problem, prices) < least:
+        best = prices
+    candidates(problem.weights, problem.industry, problem.demands, tolls_of(problem, best), lists)
+    return best, lists
+
+
+def _descend(problem: Problem, steps: int, lists: Lists, start: Multipliers | None) -> Multipliers:
+    """Return the prices after all steps: first towards everything at once, then ever finer."""
+    prices, momentum, pace = no_multipliers(problem), no_multipliers(problem), no_multipliers(problem)
     choice = np.empty(len(problem.weights), np.int64)
     positive = problem.weights[problem.weights > 0]
-    typical = sum(positive.tolist()) // max(positive.size, 1) * SCALE
+    typical = int(positive.sum(dtype=np.int64)) // max(positive.size, 1) * SCALE
     for rules in pace:
         rules[:] = typical * 3 // 10
-    best, least = prices, bound(problem, prices, choice)
-    seeking, units = steps * _SEEKING // 100, _typical(problem.demands)
+    opening, seeking = (_OPENING, steps * _SEEKING // 100) if start is None else (0, 0)
+    prices, units = start or prices, _typical(problem.demands)
     for number in range(steps):
         tolls = tolls_of(problem, prices)
-        if number >= _OPENING and (number - _OPENING) % max((steps - _OPENING) // _LOOKS, 1) == 0:
+        if number >= opening and (number - opening) % max((steps - opening) // _LOOKS, 1) == 0:
             candidates(problem.weights, problem.industry, problem.demands, tolls, lists)
-        if number < _OPENING:
+        if number < opening:
             choose_all(problem.weights, problem.industry, problem.demands, tolls, choice)
         else:
             choose_listed(problem.weights, problem.industry, problem.demands, tolls, lists, choice)
         step = _step(typical // _SETTLING, number - seeking, steps - seeking)
         prices = adjusted(problem, choice, Course(prices, momentum, pace), units, step)
-    reached = bound(problem, prices, choice)
-    best, least = (prices, reached) if reached < least else (best, least)
-    candidates(problem.weights, problem.industry, problem.demands, tolls_of(problem, best), lists)
-    return best, lists
+    return prices
+
+
+def sample_of(problem: Problem, size: int) -> Problem:
+    """Return some projects, scattered, with their share of every limit."""
+    projects = len(problem.weights)
+    scattered = np.arange(projects, dtype=np.int64) * _SCATTER % (1 << 32)
+    sample = np.sort(np.argsort(scattered, kind="stable")[:size])
+    return share_of(problem, sample, size, projects)
+
+
+def share_of(problem: Problem, sample: Ints, part: int, whole: int) -> Problem:
+    """Return some projects with ``part`` of ``whole`` of every limit, at least one of what there is."""
+
+    def share(limit: Ints) -> Ints:
+        scaled = limit // whole * part + limit % whole * part // whole
+        return np.where(limit >= UNLIMITED // 2, UNLIMITED, np.maximum(scaled, np.minimum(limit, 1)))
+
+    return problem._replace(
+        weights=np.ascontiguousarray(problem.weights[sample]),
+        quotas=share(problem.quotas),
+        lower=np.zeros_like(problem.lower),
+        industry=problem.industry[sample],
+        industry_limit=share(problem.industry_limit),
+        region_limit=share(problem.region_limit),
+        demands=np.ascontiguousarray(problem.demands[:, sample]),
+        capacity=share(problem.capacity),
+        place=problem.place[sample],
+    )
 
 
 def _step(first: int, number: int, steps: int) -> int:
