@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine.markets.welfare.problem import UNLIMITED, Ints, Problem
 
-NODES = 300
+NODES = 50
 _OPTIMAL = 0
 
 

@@ -10,6 +10,9 @@ from services.matching.engine.markets.welfare.problem import Ints, Problem
 from services.matching.engine.markets.welfare.relaxation import Lists, Multipliers, no_multipliers
 
 
+_OVERLOOKED, _NOISE, _PART, _LOOKED_AT, _POOL = 10, 200_000, 12, 24, 256
+
+
 class Ledger(NamedTuple):
     """``home`` per project, −1 for none; ``used`` in the shapes of the limits.
 
@@ -104,14 +107,29 @@ def take(problem: Problem, ledger: Ledger, project: int) -> None:
 
 
 @kernel
-def settle(problem: Problem, ledger: Ledger, pool: NDArray[np.int64], noise: NDArray[np.int64]) -> None:
+def draw(chance: NDArray[np.uint64], end: int) -> int:
+    """Return a whole number from 0 to end − 1, the next of the seed's."""
+    x = chance[0]
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    chance[0] = x
+    return np.int64((x >> np.uint64(11)) % np.uint64(end))
+
+
+@kernel
+def settle(
+    problem: Problem, ledger: Ledger, pool: Ints, noise: int, overlook: bool, chance: NDArray[np.uint64]
+) -> None:
     """Let projects join, those first that gain most, each where it gains most of where it fits.
 
-    ``noise`` is added to what each would gain at all its home units alike and so changes the turn only.
+    With ``noise`` turns change by up to so much; ``overlook``: now and then a place is not seen.
     """
     keys = np.empty(len(pool), np.int64)
     for at in range(len(pool)):
-        keys[at] = -(wish(problem, ledger, pool[at]) + noise[at])
+        keys[at] = -wish(problem, ledger, pool[at])
+        if noise > 0:
+            keys[at] -= draw(chance, noise)
     for at in np.argsort(keys, kind="mergesort"):
         project = pool[at]
         best, gain = -1, np.int64(0)
@@ -119,6 +137,8 @@ def settle(problem: Problem, ledger: Ledger, pool: NDArray[np.int64], noise: NDA
             home = ledger.lists[project, place]
             if home < 0:
                 break
+            if overlook and draw(chance, _OVERLOOKED) == 0:
+                continue
             value = ledger.gains[project, place]
             if ledger.used.quota[home] < problem.lower[home]:
                 value += ledger.bonus * 1_000_000
@@ -138,3 +158,71 @@ def wish(problem: Problem, ledger: Ledger, project: int) -> int:
         if fits(problem, ledger, project, home):
             return ledger.gains[project, place]
     return ledger.gains[project, 0]
+
+
+@kernel
+def begin(problem: Problem, ledger: Ledger, start: Ints) -> None:
+    """Put every project where it was, if it lists that home unit and fits."""
+    for project in range(len(start)):
+        home = start[project]
+        if home >= 0 and (ledger.lists[project] == home).any() and fits(problem, ledger, project, home):
+            put(problem, ledger, project, home)
+
+
+@kernel
+def improve(
+    problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], times: int, heat: int, typical: int
+) -> None:
+    """Take apart a few home units that share candidates, fill them anew, and keep it if it is not much worse."""
+    pool, was = np.empty(_POOL, np.int64), np.empty(_POOL, np.int64)
+    for _ in range(times):
+        before = ledger.total[0]
+        size = gather(problem, ledger, chance, pool, was)
+        if size == 0:
+            continue
+        noise = 1 + draw(chance, typical * _NOISE + 1)
+        settle(problem, ledger, pool[:size], noise, draw(chance, 2) == 0, chance)
+        loss = before - ledger.total[0]
+        if loss > 0 and (heat == 0 or loss > draw(chance, heat)):
+            for at in range(size):
+                if ledger.home[pool[at]] >= 0:
+                    take(problem, ledger, pool[at])
+            for at in range(size):
+                if was[at] >= 0:
+                    put(problem, ledger, pool[at], was[at])
+
+
+@kernel
+def gather(problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], pool: Ints, was: Ints) -> int:
+    """Take some projects out of two to four home units and add some that wish to be there; return how many."""
+    homes = len(problem.quotas)
+    home, size = draw(chance, homes), 0
+    for _ in range(2 + draw(chance, 3)):
+        wishing = ledger.start[home + 1] - ledger.start[home]
+        if wishing == 0:
+            break
+        for _ in range(min(_PART, ledger.used.quota[home])):
+            if draw(chance, 3) > 0:
+                project = ledger.members[ledger.start[home] + draw(chance, ledger.used.quota[home])]
+                pool[size], was[size] = project, home
+                size += 1
+                take(problem, ledger, project)
+        first = draw(chance, wishing)
+        for at in range(min(_LOOKED_AT, wishing - first)):
+            project = ledger.wishing[ledger.start[home] + first + at]
+            if ledger.home[project] < 0 and problem.place[project] < 0 and not listed(pool, size, project):
+                pool[size], was[size] = project, -1
+                size += 1
+        other = ledger.wishing[ledger.start[home] + draw(chance, wishing)]
+        following = ledger.lists[other, draw(chance, min(8, ledger.lists.shape[1]))]
+        home = following if following >= 0 else home
+    return size
+
+
+@kernel
+def listed(pool: Ints, size: int, project: int) -> bool:
+    """Tell whether a project is among the first of a pool."""
+    for at in range(size):
+        if pool[at] == project:
+            return True
+    return False

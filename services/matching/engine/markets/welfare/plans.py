@@ -12,6 +12,7 @@ from services.matching.engine.markets.welfare.relaxation import (
     bound,
     candidates,
     count,
+    gains_of,
     learn_prices,
     no_multipliers,
     tolls_of,
@@ -20,10 +21,10 @@ from services.matching.engine.markets.welfare.relaxation import (
 from services.matching.engine.markets.welfare.search import search
 from services.matching.engine.markets.welfare.transport import assign_under_quotas
 
-SMALL_PROJECTS, SMALL_PAIRS = 1_500, 12_000
+SMALL_PROJECTS, SMALL_PAIRS = 1_500, 800
 """Up to here a program in whole numbers is tried, after pairs that cannot matter are left out."""
-_TRIED_FIRST = 4_000_000
-_FEWEST, _MOST, _PER = 60, 400, 5
+_TRIED_FIRST = 200_000
+_FEWEST, _MOST, _PER = 150, 400, 5
 _BONUS_CEILING = 1 << 30
 
 
@@ -43,7 +44,8 @@ class Plan(NamedTuple):
 def best_plan(problem: Problem, iterations: int, seed: str, start: Ints | None = None) -> Plan:
     """Return the plan with the greatest welfare found; lower quotas come first, as far as they can be met."""
     other_rules = has_other_rules(problem)
-    if not other_rules or problem.weights.size <= _TRIED_FIRST:
+    tried = not other_rules or problem.weights.size <= _TRIED_FIRST
+    if tried:
         plan = quotas_only(problem)
         if keeps(problem, plan.home):
             return plan
@@ -51,6 +53,10 @@ def best_plan(problem: Problem, iterations: int, seed: str, start: Ints | None =
             return Plan(_with_lower_quotas(problem), plan.prices, False, "search", True)
     steps = min(max(iterations // _PER, _FEWEST), _MOST)
     prices, lists = learn_prices(problem, steps)
+    if not tried and not any(bool(rules.any()) for rules in prices[1:]):
+        plan = quotas_only(problem)
+        if keeps(problem, plan.home):
+            return plan
     bonus = _bonus(problem)
     found = search(problem, prices, lists, steps=iterations, seed=seed, bonus=bonus, start=start)
     plan = Plan(found.home, prices, False, "search", False)
@@ -153,8 +159,6 @@ def _can_matter(problem: Problem, prices: Multipliers, total: int) -> np.ndarray
     lists: Lists = np.full((len(problem.weights), homes), -1, np.int32)
     tolls = tolls_of(problem, prices)
     candidates(problem.weights, problem.industry, problem.demands, tolls, lists)
-    from services.matching.engine.markets.welfare.search import gains_of
-
     gains = gains_of(problem.weights, problem.industry, problem.demands, tolls, lists)
     best = np.maximum(gains[:, :1], 0) if homes else gains
     near = (lists >= 0) & (best - gains <= room)

@@ -144,6 +144,20 @@ def candidates(
         lists[project, held:] = -1
 
 
+@kernel
+def gains_of(weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, lists: Lists) -> Ints:
+    """Return what each project gains at its listed home units after prices, in the shape of the lists."""
+    gains = np.zeros(lists.shape, np.int64)
+    for project in range(len(lists)):
+        for place in range(lists.shape[1]):
+            if lists[project, place] < 0:
+                break
+            gains[project, place] = reduced(
+                weights, industry, demands, tolls, project, lists[project, place]
+            )
+    return gains
+
+
 def worth(problem: Problem, multipliers: Multipliers) -> int:
     """Return the sum of every limit at its price."""
     limits = (problem.quotas, problem.industry_limit, problem.region_limit, problem.capacity)
