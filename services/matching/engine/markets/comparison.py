@@ -1,5 +1,6 @@
 """Two results on one snapshot side by side: what stability or fairness costs, and for whom it is better."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ _PLAIN = Configuration("welfare")
 def compare(first: Result, second: Result) -> dict[str, Any]:
     """Return the figures of both by the same yardstick, and how the projects fare in the second.
 
-    ``price_of_stability_ppm``: what a stable result loses of the welfare of the other; ``price_of_fairness_ppm``
-    likewise for a fair one beside one that is not; None where the two are no such pair. Raises
-    ``InvalidConfiguration`` for results of different snapshots.
+    ``price_of_stability_ppm``: what a stable result loses of the welfare of the other;
+    ``price_of_fairness_ppm`` likewise for a fair one beside one that is not; None where the two are no such
+    pair. Raises ``InvalidConfiguration`` for results of different snapshots.
     """
     market = first.market
     if market.hash != second.market.hash:
@@ -46,13 +47,16 @@ def _is_fair(result: Result) -> bool:
     return result.configuration.fairness != "none"
 
 
-def _price(first: Result, second: Result, sides: list[dict[str, Any]], has: Any) -> int | None:
+def _price(
+    first: Result, second: Result, sides: list[dict[str, Any]], has: Callable[[Result], bool]
+) -> int | None:
     """Return what the one that has a property loses of the welfare of the one that has not, rounded up."""
     if has(first) == has(second):
         return None
     with_it, without = (sides[0], sides[1]) if has(first) else (sides[1], sides[0])
-    best = without["welfare"]
-    return -((with_it["welfare"] - best) * 1_000_000 // max(best, 1))
+    best: int = without["welfare"]
+    lost: int = best - with_it["welfare"]
+    return -(-lost * 1_000_000 // max(best, 1))
 
 
 def _side(market: Market, scores: Scores, weights: Ints, assignment: Ints) -> dict[str, Any]:
@@ -105,8 +109,11 @@ def _bar(market: Market, scores: Scores, assignment: Ints, home: int, industry: 
     """Return what has to be exceeded at a home unit, and who leaves then; −1 and −1 if there is room."""
     there = assignment == home
     region = market.home_region[home]
-    sets = [(there & (market.project_industry == industry), most) for at, kind, most in market.industry_caps
-            if (at, kind) == (home, industry)]
+    sets = [
+        (there & (market.project_industry == industry), most)
+        for at, kind, most in market.industry_caps
+        if (at, kind) == (home, industry)
+    ]
     sets.append((there, int(market.quotas[home])))
     inside = np.append(market.home_region, NONE - 1)[assignment] == region
     sets += [(inside, most) for at, most in market.region_caps if at == region]

@@ -14,8 +14,8 @@ from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.markets.welfare.plans import has_other_rules, quotas_only
 from services.matching.engine.markets.welfare.problem import Ints, Problem, problem_of
 from services.matching.engine.markets.welfare.relaxation import (
+    HIGHEST,
     Multipliers,
-    count,
     learn_prices,
     no_multipliers,
     share_of,
@@ -85,7 +85,7 @@ def _rest(problem: Problem, used: Multipliers) -> Problem:
 
 
 def _learn(rest: Problem, past: Problem | None, seen: Ints, coming: int) -> Multipliers:
-    """Return prices at which as many as are still to come would share what is left, if they are like those seen."""
+    """Return prices at which those still to come share what is left, if they are like those seen."""
     if past is not None and len(seen) < len(past.weights):
         source, sample = past, np.arange(len(past.weights))
     else:
@@ -111,9 +111,9 @@ def _answer(problem: Problem, used: Multipliers, prices: Multipliers, project: i
     free &= used.industry[industry] < problem.industry_limit[industry]
     free &= (used.region < problem.region_limit)[problem.region]
     for kind, demand in enumerate(problem.demands[:, project].tolist()):
-        dear = (1 << 62) // max(demand, 1) // 2
+        dear = HIGHEST // max(demand, 1)
         free &= (used.resource[kind] <= problem.capacity[kind] - demand) & (prices.resource[kind] <= dear)
-        value -= np.minimum(prices.resource[kind], dear) * demand // 1
+        value -= np.minimum(prices.resource[kind], dear) * demand
     value = np.where(free, value, -1)
     best = int(np.argmax(value)) if value.size else NONE
     return best if best != NONE and value[best] >= 0 and free[best] else NONE

@@ -52,7 +52,7 @@ def closed(problem: Problem, prices: Multipliers) -> Multipliers:
 
 def multipliers_of(market: Market, prices: Multipliers) -> list[int]:
     """Return one price for each row of ``feasibility.table``, in its order."""
-    found = prices.quota.tolist()
+    found = [int(price) for price in prices.quota]
     found += [int(prices.industry[kind + 1, home]) for home, kind, _ in market.industry_caps]
     found += [int(prices.region[region + 1]) for region, _ in market.region_caps]
     found += [int(prices.resource[one.demand, one.home]) for one in market.resources]

@@ -47,7 +47,9 @@ class Program:
         """Return the columns of the pairs for which ``where`` holds."""
         return np.flatnonzero(where)
 
-    def limit(self, columns: Ints, factors: NDArray[np.float64], least: float | None, most: float | None) -> None:
+    def limit(
+        self, columns: Ints, factors: NDArray[np.float64], least: float | None, most: float | None
+    ) -> None:
         """Add a row."""
         self.rows.append(Row(columns, factors, least, most))
 
@@ -68,9 +70,7 @@ class Program:
         whole[: self.pairs] = 1
         rows = [LinearConstraint(*self._matrix())] if self.rows else []
         options = {"node_limit": NODES, "mip_rel_gap": 0.0, "presolve": True}
-        done = milp(
-            -objective, integrality=whole, bounds=Bounds(0, upper), constraints=rows, options=options
-        )
+        done = milp(-objective, integrality=whole, bounds=Bounds(0, upper), constraints=rows, options=options)
         return Answer(done.x, done.status == _OPTIMAL)
 
     def _matrix(self) -> tuple[object, NDArray[np.float64], NDArray[np.float64]]:

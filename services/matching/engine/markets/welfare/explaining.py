@@ -6,6 +6,7 @@ import numpy as np
 
 from services.matching.engine.markets.market import NONE
 from services.matching.engine.markets.result import Result
+from services.matching.engine.markets.terms import adjusted_scores, reciprocal
 from services.matching.engine.markets.welfare.problem import Ints, problem_of
 from services.matching.engine.markets.welfare.relaxation import SCALE
 from services.matching.engine.markets.welfare.transport import assign_under_quotas
@@ -14,8 +15,8 @@ from services.matching.engine.markets.welfare.transport import assign_under_quot
 def shadow_prices(result: Result) -> list[int]:
     """Return per home unit what a typical project has to be worth there before it gains, in millionths.
 
-    ``optimality``: what one more place would add. ``bound``: the prices of a place, of its region, and of what
-    a project with an average demand takes; an indication. No prices in the certificate: all 0.
+    ``optimality``: what one more place would add. ``bound``: the prices of a place, of its region, and of
+    what a project with an average demand takes; an indication. No prices in the certificate: all 0.
     """
     market = result.market
     typical = [int(row.sum()) // max(int(np.count_nonzero(row)), 1) for row in market.demands]
@@ -23,7 +24,7 @@ def shadow_prices(result: Result) -> list[int]:
 
 
 def explain(result: Result, project: int) -> dict[str, Any]:
-    """Return what each permitted home unit is worth to the sum, its price for this project, and the difference.
+    """Return what each permitted home unit is worth to the sum, its price, and the difference.
 
     The best first. ``basis`` is ``exact`` if the prices prove the round, else ``indication``.
     """
@@ -34,7 +35,12 @@ def explain(result: Result, project: int) -> dict[str, Any]:
     for home in np.flatnonzero(market.permitted[project]).tolist():
         price = _price(result, home, demand, int(market.project_industry[project]))
         options.append(
-            {"home_unit": home, "weight": int(weights[home]), "price": price, "value": int(weights[home]) - price}
+            {
+                "home_unit": home,
+                "weight": int(weights[home]),
+                "price": price,
+                "value": int(weights[home]) - price,
+            }
         )
     return {
         "project": project,
@@ -89,13 +95,6 @@ def _basis(result: Result) -> str:
 
 def _weights(result: Result, project: int) -> Ints:
     """Return the weights of one project, 0 where they are not more."""
-    problem_weights = _row_weights(result, project)
-    return np.maximum(problem_weights, 0)
-
-
-def _row_weights(result: Result, project: int) -> Ints:
-    from services.matching.engine.markets.terms import adjusted_scores, reciprocal
-
     market, configuration = result.market, result.configuration
     scores = adjusted_scores(market)
     rows = slice(project, project + 1)
@@ -103,7 +102,7 @@ def _row_weights(result: Result, project: int) -> Ints:
     if market.previous is not None and market.previous[project] != NONE:
         away = np.arange(market.shape[1]) != market.previous[project]
         found -= np.where(away, configuration.move_penalty, 0)
-    return np.where(market.permitted[project], found, 0)
+    return np.where(market.permitted[project], np.maximum(found, 0), 0)
 
 
 def _price(result: Result, home: int, demand: list[int], industry: int) -> int:
@@ -115,7 +114,7 @@ def _price(result: Result, home: int, demand: list[int], industry: int) -> int:
     if given is None:
         return 0
     homes, caps = market.shape[1], len(market.industry_caps)
-    total = given[home]
+    total = int(given[home])
     for at, cap in enumerate(market.industry_caps):
         total += given[homes + at] if cap[:2] == (home, industry) else 0
     for at, (region, _) in enumerate(market.region_caps):

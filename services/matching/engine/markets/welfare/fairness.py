@@ -42,7 +42,7 @@ class Measure(NamedTuple):
 
 
 def measure_of(market: Market, configuration: Configuration, problem: Problem, fixed: Ints) -> Measure:
-    """Return the measure of a configuration on a market; ``fixed`` is each home unit's welfare of fixed pairs."""
+    """Return the measure of a configuration on a market; ``fixed`` is the welfare of fixed pairs."""
     can = (market.quotas > 0) & ((problem.weights > 0).any(axis=0) | (fixed > 0))
     unit = max(-(-int(problem.weights.max(initial=0)) // SEGMENTS), 1)
     slopes = tuple(_slopes(configuration.alpha_permille))
@@ -105,11 +105,12 @@ def _reweighted(problem: Problem, measure: Measure, home: Ints, factors: Ints) -
     per_place = home_welfare(problem, measure, home) // np.maximum(measure.places, 1)
     if measure.kind == "alpha":
         step = np.minimum(per_place // measure.unit, SEGMENTS - 1)
-        return np.clip((factors + np.array(measure.slopes)[step]) // 2, _LIGHTEST, _HEAVIEST)
+        slopes = np.minimum(np.array(measure.slopes, np.int64)[step], _HEAVIEST)
+        return np.maximum((factors + slopes) // 2, _LIGHTEST)
     counted = per_place[measure.counts]
     middle = int(np.sort(counted)[len(counted) // 4]) if counted.size else 0
     changed = np.where(per_place <= middle, factors * 13 // 10, factors * 19 // 20)
-    return np.clip(changed, _LIGHTEST, _HEAVIEST)
+    return np.minimum(np.maximum(changed, _LIGHTEST), _HEAVIEST)
 
 
 def _exact(problem: Problem, measure: Measure) -> Ints | None:
@@ -126,7 +127,10 @@ def _most_for_least(program: Program, measure: Measure) -> Ints | None:
     level = program.add_columns(1)
     for at in measure.counts.tolist():
         mine = program.at(program.home == at)
-        columns, factors = np.append(mine, level), np.append(program.weights[mine], -float(measure.places[at]))
+        columns, factors = (
+            np.append(mine, level),
+            np.append(program.weights[mine], -float(measure.places[at])),
+        )
         program.limit(columns, factors, -float(measure.fixed[at]), None)
     objective = np.zeros(program.columns)
     objective[level] = 1.0

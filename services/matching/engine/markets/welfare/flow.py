@@ -21,7 +21,7 @@ class Flow(NamedTuple):
     """``weights`` is P × H, 0 or less: never; ``filled`` are the places of a home unit that count as taken.
 
     ``after``, ``before`` and ``first`` link the projects of a node; ``key[k, a, b]`` and ``who[k, a, b]`` are
-    the k-th cheapest move from a to b, ``count`` how many are kept, ``cut`` whether there are more.
+    the k-th cheapest move from a to b, ``kept`` how many that are, ``cut`` whether there are more.
     """
 
     weights: NDArray[np.int32]
@@ -35,7 +35,7 @@ class Flow(NamedTuple):
     before: NDArray[np.int64]
     key: NDArray[np.int64]
     who: NDArray[np.int64]
-    count: NDArray[np.int64]
+    kept: NDArray[np.int64]
     cut: NDArray[np.bool_]
 
 
@@ -57,7 +57,7 @@ def flow_of(weights: NDArray[np.int32], quotas: NDArray[np.int64], price: NDArra
         before=np.full(projects, -1, np.int64),
         key=np.full((KEPT, nodes, nodes), FAR, np.int64),
         who=np.full((KEPT, nodes, nodes), -1, np.int64),
-        count=np.zeros((nodes, nodes), np.int64),
+        kept=np.zeros((nodes, nodes), np.int64),
         cut=np.zeros((nodes, nodes), np.bool_),
     )
     choose(flow)
@@ -113,7 +113,7 @@ def leave(flow: Flow, node: int, project: int) -> None:
     wanting = False
     for to in range(len(flow.load)):
         forget(flow, node, to, project)
-        wanting = wanting or (flow.count[node, to] == 0 and flow.cut[node, to])
+        wanting = wanting or (flow.kept[node, to] == 0 and flow.cut[node, to])
     if wanting:
         refill(flow, node)
 
@@ -122,16 +122,16 @@ def leave(flow: Flow, node: int, project: int) -> None:
 def refill(flow: Flow, node: int) -> None:
     """Look through a node's projects once for all its empty lists."""
     for to in range(len(flow.load)):
-        if flow.count[node, to] == 0 and flow.cut[node, to]:
-            flow.count[node, to] = -1
+        if flow.kept[node, to] == 0 and flow.cut[node, to]:
+            flow.kept[node, to] = -1
             flow.cut[node, to] = False
     project = flow.first[node]
     while project >= 0:
         keep_moves(flow, node, project, True)
         project = flow.after[project]
     for to in range(len(flow.load)):
-        if flow.count[node, to] < 0:
-            flow.count[node, to] = -1 - flow.count[node, to]
+        if flow.kept[node, to] < 0:
+            flow.kept[node, to] = -1 - flow.kept[node, to]
 
 
 @kernel
@@ -140,7 +140,7 @@ def keep_moves(flow: Flow, node: int, project: int, refilling: bool) -> None:
     homes = flow.weights.shape[1]
     own = 0 if node == homes else flow.weights[project, node]
     for to in range(homes + 1):
-        if to == node or (refilling and flow.count[node, to] >= 0):
+        if to == node or (refilling and flow.kept[node, to] >= 0):
             continue
         there = 0 if to == homes else flow.weights[project, to]
         if there > 0 or to == homes:
@@ -150,8 +150,8 @@ def keep_moves(flow: Flow, node: int, project: int, refilling: bool) -> None:
 @kernel
 def keep(flow: Flow, node: int, to: int, project: int, cost: int) -> None:
     """Put one project into one list at its place, by cost and then by number."""
-    marked = flow.count[node, to] < 0
-    held = -1 - flow.count[node, to] if marked else flow.count[node, to]
+    marked = flow.kept[node, to] < 0
+    held = -1 - flow.kept[node, to] if marked else flow.kept[node, to]
     place = held
     while place > 0 and (
         cost < flow.key[place - 1, node, to]
@@ -170,13 +170,13 @@ def keep(flow: Flow, node: int, to: int, project: int, cost: int) -> None:
         flow.who[at, node, to] = flow.who[at - 1, node, to]
     flow.key[place, node, to] = cost
     flow.who[place, node, to] = project
-    flow.count[node, to] = -2 - held if marked else held + 1
+    flow.kept[node, to] = -2 - held if marked else held + 1
 
 
 @kernel
 def forget(flow: Flow, node: int, to: int, project: int) -> None:
     """Take one project out of one list if it is there."""
-    held = flow.count[node, to]
+    held = flow.kept[node, to]
     for place in range(held):
         if flow.who[place, node, to] == project:
             for at in range(place, held - 1):
@@ -184,7 +184,7 @@ def forget(flow: Flow, node: int, to: int, project: int) -> None:
                 flow.who[at, node, to] = flow.who[at + 1, node, to]
             flow.key[held - 1, node, to] = FAR
             flow.who[held - 1, node, to] = -1
-            flow.count[node, to] = held - 1
+            flow.kept[node, to] = held - 1
             return
 
 
@@ -256,7 +256,7 @@ def spread(
     for to in range(nowhere + 1):
         if done[to]:
             continue
-        if flow.count[node, to] > 0:
+        if flow.kept[node, to] > 0:
             length = base + flow.key[0, node, to] + flow.price[to]
             if length < distance[to]:
                 distance[to], origin[to], via[to] = length, node, flow.who[0, node, to]

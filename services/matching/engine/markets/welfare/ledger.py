@@ -9,7 +9,6 @@ from services.matching.engine.markets.welfare.compiling import kernel
 from services.matching.engine.markets.welfare.problem import Ints, Problem
 from services.matching.engine.markets.welfare.relaxation import Lists, Multipliers, no_multipliers
 
-
 _OVERLOOKED, _NOISE, _PART, _LOOKED_AT, _POOL = 10, 200_000, 12, 24, 256
 
 
@@ -114,7 +113,8 @@ def draw(chance: NDArray[np.uint64], end: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     chance[0] = x
-    return np.int64((x >> np.uint64(11)) % np.uint64(end))
+    drawn: int = np.int64((x >> np.uint64(11)) % np.uint64(end))  # type: ignore[assignment]
+    return drawn
 
 
 @kernel
@@ -151,13 +151,16 @@ def settle(
 @kernel
 def wish(problem: Problem, ledger: Ledger, project: int) -> int:
     """Return the most a project could gain now, or what it gains at its best if it fits nowhere."""
+    best = 0
     for place in range(ledger.lists.shape[1]):
         home = ledger.lists[project, place]
         if home < 0:
             break
         if fits(problem, ledger, project, home):
-            return ledger.gains[project, place]
-    return ledger.gains[project, 0]
+            best = place
+            break
+    gain: int = ledger.gains[project, best]
+    return gain
 
 
 @kernel
@@ -173,7 +176,7 @@ def begin(problem: Problem, ledger: Ledger, start: Ints) -> None:
 def improve(
     problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], times: int, heat: int, typical: int
 ) -> None:
-    """Take apart a few home units that share candidates, fill them anew, and keep it if it is not much worse."""
+    """Take apart a few home units that share candidates, fill them anew, keep what is not much worse."""
     pool, was = np.empty(_POOL, np.int64), np.empty(_POOL, np.int64)
     for _ in range(times):
         before = ledger.total[0]
@@ -194,7 +197,7 @@ def improve(
 
 @kernel
 def gather(problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], pool: Ints, was: Ints) -> int:
-    """Take some projects out of two to four home units and add some that wish to be there; return how many."""
+    """Take projects out of two to four home units, add some that wish to be there; return how many."""
     homes = len(problem.quotas)
     home, size = draw(chance, homes), 0
     for _ in range(2 + draw(chance, 3)):
@@ -222,7 +225,7 @@ def gather(problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], pool: I
 @kernel
 def listed(pool: Ints, size: int, project: int) -> bool:
     """Tell whether a project is among the first of a pool."""
+    found = False
     for at in range(size):
-        if pool[at] == project:
-            return True
-    return False
+        found = found or pool[at] == project
+    return found

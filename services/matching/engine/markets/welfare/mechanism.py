@@ -81,7 +81,9 @@ def _fixed_welfare(market: Market, configuration: Configuration, problem: Proble
     found = np.zeros(market.shape[1], np.int64)
     taken = np.flatnonzero(problem.place != NONE)
     if taken.size:
-        np.add.at(found, problem.place[taken], pair_weights(market, configuration)[taken, problem.place[taken]])
+        np.add.at(
+            found, problem.place[taken], pair_weights(market, configuration)[taken, problem.place[taken]]
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from services.matching.engine.markets.welfare.exact import Program
 from services.matching.engine.markets.welfare.problem import UNLIMITED, Ints, Problem
 from services.matching.engine.markets.welfare.relaxation import (
     SCALE,
+    Lists,
     Multipliers,
     bound,
     candidates,
@@ -16,7 +17,6 @@ from services.matching.engine.markets.welfare.relaxation import (
     learn_prices,
     no_multipliers,
     tolls_of,
-    Lists,
 )
 from services.matching.engine.markets.welfare.search import search
 from services.matching.engine.markets.welfare.transport import assign_under_quotas
@@ -105,7 +105,7 @@ def _bonus(problem: Problem) -> int:
 
 
 def _exact(problem: Problem, plan: Plan, total: int, bonus: int) -> Plan | None:
-    """Return the plan of a program in whole numbers if the round is small enough and it is at least as good."""
+    """Return the plan of a program in whole numbers if the round is small and it is as good or better."""
     if len(problem.weights) > SMALL_PROJECTS:
         return None
     keep = None if bonus else _can_matter(problem, plan.prices, total)
@@ -153,7 +153,7 @@ def value_of(problem: Problem, home: Ints) -> int:
 
 
 def _can_matter(problem: Problem, prices: Multipliers, total: int) -> np.ndarray:
-    """Return the pairs that a better assignment could use: the others alone cost more than the bound leaves."""
+    """Return the pairs a better assignment could use: each other one costs more than the bound leaves."""
     room = bound(problem, prices) - total * SCALE
     homes = len(problem.quotas)
     lists: Lists = np.full((len(problem.weights), homes), -1, np.int32)

@@ -9,7 +9,7 @@ from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
-from services.matching.engine.markets.terms import adjusted_scores, reciprocal
+from services.matching.engine.markets.terms import Scores, adjusted_scores, reciprocal
 
 Ints = NDArray[np.int64]
 UNLIMITED = 1 << 60
@@ -19,9 +19,9 @@ _ROWS = 4_096
 class Problem(NamedTuple):
     """P projects, H home units, J industries, R regions, D kinds of demand.
 
-    ``weights`` P × H, 0 where a project never goes; ``industry`` is 0 for none, else 1…J, ``region`` likewise;
-    ``industry_limit`` (J + 1) × H, ``region_limit`` R + 1, ``capacity`` D × H, unlimited where there is no
-    rule; ``place`` is where a project is fixed, −1 if it is free, and a fixed project has no weights.
+    ``weights`` P × H, 0 where a project never goes; ``industry`` is 0 for none, else 1…J, ``region``
+    likewise; ``industry_limit`` (J + 1) × H, ``region_limit`` R + 1, ``capacity`` D × H, unlimited where there
+    is no rule; ``place`` is where a project is fixed, −1 if it is free, and a fixed project has no weights.
     """
 
     weights: NDArray[np.int32]
@@ -63,7 +63,9 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
     capacity = np.full((len(market.demand_names), homes), UNLIMITED, np.int64)
     for resource in market.resources:
         demand = market.demands[resource.demand]
-        capacity[resource.demand, resource.home] = resource.capacity - demand[taken[at == resource.home]].sum()
+        capacity[resource.demand, resource.home] = (
+            resource.capacity - demand[taken[at == resource.home]].sum()
+        )
         weights[demand > capacity[resource.demand, resource.home], resource.home] = 0
     return Problem(
         weights=weights,
@@ -107,10 +109,9 @@ def welfare_weights(market: Market, configuration: Configuration) -> NDArray[np.
     return weights
 
 
-def _weights(market: Market, configuration: Configuration, rows: slice, scores: object) -> Ints:
+def _weights(market: Market, configuration: Configuration, rows: slice, scores: Scores) -> Ints:
     """Return the pair weights of some projects, so that a large market never stands there in 64 bits."""
-    u, v = scores  # type: ignore[misc]
-    found: Ints = reciprocal(u[rows], v[rows]) + configuration.match_bonus
+    found: Ints = reciprocal(scores.u[rows], scores.v[rows]) + configuration.match_bonus
     if market.previous is not None and configuration.move_penalty:
         was = market.previous[rows, None]
         moves = (was != NONE) & (was != np.arange(market.shape[1]))

@@ -73,7 +73,7 @@ def reduced(
     weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, project: int, home: int
 ) -> int:
     """Return what a project gains at a home unit after it has paid for all it takes there."""
-    value = np.int64(weights[project, home]) * SCALE - tolls.toll[industry[project], home]
+    value: int = np.int64(weights[project, home]) * SCALE - tolls.toll[industry[project], home]
     for kind in range(len(demands)):
         demand = demands[kind, project]
         if demand > tolls.most[kind, home]:
@@ -83,9 +83,7 @@ def reduced(
 
 
 @kernel
-def choose_all(
-    weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, choice: Ints
-) -> int:
+def choose_all(weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, choice: Ints) -> int:
     """Write each project's best home unit (−1: none gains) and return the sum of the gains."""
     total = 0
     projects, homes = weights.shape
@@ -121,9 +119,7 @@ def choose_listed(
 
 
 @kernel
-def candidates(
-    weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, lists: Lists
-) -> None:
+def candidates(weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, lists: Lists) -> None:
     """List each project's best home units by what it gains there, gain or loss; −1 behind them."""
     length = lists.shape[1]
     values = np.empty(length, np.int64)
@@ -152,9 +148,7 @@ def gains_of(weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: T
         for place in range(lists.shape[1]):
             if lists[project, place] < 0:
                 break
-            gains[project, place] = reduced(
-                weights, industry, demands, tolls, project, lists[project, place]
-            )
+            gains[project, place] = reduced(weights, industry, demands, tolls, project, lists[project, place])
     return gains
 
 
@@ -270,9 +264,10 @@ def adjusted(problem: Problem, choice: Ints, course: Course, units: Ints, step: 
     limits = (problem.quotas, problem.industry_limit, problem.region_limit)
     for limit, use, price, slow, pace in zip(limits, used, found, course.momentum, course.pace, strict=False):
         adjust(limit.ravel(), use.ravel(), price.ravel(), slow.ravel(), pace.ravel(), 1, step)
-    rows = zip(problem.capacity, used.resource, found.resource, course.momentum.resource, course.pace.resource)
-    for unit, row in zip(units.tolist(), rows, strict=True):
-        adjust(*row, unit, step)
+    ways = (course.momentum.resource, course.pace.resource)
+    for kind, unit in enumerate(units.tolist()):
+        slow, pace = (way[kind] for way in ways)
+        adjust(problem.capacity[kind], used.resource[kind], found.resource[kind], slow, pace, unit, step)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Rights of first refusal: a project goes elsewhere only if the places there go to projects ranked as high."""
+"""Rights of first refusal: a project goes elsewhere only if the places there go to those ranked as high."""
 
 from collections.abc import Callable
 

@@ -6,7 +6,6 @@ The number of steps and the seed decide what is found, never the clock.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.matching.engine.markets.welfare.ledger import begin, improve, ledger_of, settle
 from services.matching.engine.markets.welfare.problem import Ints, Problem
@@ -34,7 +33,7 @@ def search(
     bonus: int,
     start: Ints | None = None,
 ) -> Found:
-    """Return the best assignment found in ``steps`` steps, at least as good as ``start`` if that keeps all rules."""
+    """Return the best assignment found in ``steps`` steps, begun with ``start`` where that keeps rules."""
     gains = gains_of(problem.weights, problem.industry, problem.demands, tolls_of(problem, prices), lists)
     ledger = ledger_of(problem, lists, gains, bonus)
     everybody = np.flatnonzero((problem.place < 0) & (lists[:, 0] >= 0))
