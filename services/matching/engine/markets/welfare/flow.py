@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.markets.welfare.compiling import kernel
+from services.matching.engine.markets.welfare.compiling import kernel, part
 
 KEPT = 8
 """Projects kept per pair of nodes; the others are looked up again when these are used up."""
@@ -85,7 +85,7 @@ def choose(flow: Flow) -> None:
         flow.filled[home] = flow.quotas[home] if full else min(flow.load[home], flow.quotas[home])
 
 
-@kernel
+@part
 def enter(flow: Flow, node: int, project: int) -> None:
     """Put a project at a node and into the node's lists."""
     flow.home[project] = node
@@ -99,7 +99,7 @@ def enter(flow: Flow, node: int, project: int) -> None:
     keep_moves(flow, node, project, False)
 
 
-@kernel
+@part
 def leave(flow: Flow, node: int, project: int) -> None:
     """Take a project from a node and from the node's lists, and refill those that became empty."""
     flow.load[node] -= 1
@@ -118,7 +118,7 @@ def leave(flow: Flow, node: int, project: int) -> None:
         refill(flow, node)
 
 
-@kernel
+@part
 def refill(flow: Flow, node: int) -> None:
     """Look through a node's projects once for all its empty lists."""
     for to in range(len(flow.load)):
@@ -134,7 +134,7 @@ def refill(flow: Flow, node: int) -> None:
             flow.kept[node, to] = -1 - flow.kept[node, to]
 
 
-@kernel
+@part
 def keep_moves(flow: Flow, node: int, project: int, refilling: bool) -> None:
     """Put a project into a node's lists; while refilling only into the lists marked by a negative count."""
     homes = flow.weights.shape[1]
@@ -147,7 +147,7 @@ def keep_moves(flow: Flow, node: int, project: int, refilling: bool) -> None:
             keep(flow, node, to, project, own - there)
 
 
-@kernel
+@part
 def keep(flow: Flow, node: int, to: int, project: int, cost: int) -> None:
     """Put one project into one list at its place, by cost and then by number."""
     marked = flow.kept[node, to] < 0
@@ -173,7 +173,7 @@ def keep(flow: Flow, node: int, to: int, project: int, cost: int) -> None:
     flow.kept[node, to] = -2 - held if marked else held + 1
 
 
-@kernel
+@part
 def forget(flow: Flow, node: int, to: int, project: int) -> None:
     """Take one project out of one list if it is there."""
     held = flow.kept[node, to]
@@ -219,7 +219,7 @@ def route(flow: Flow) -> None:
         excess[end] += 1
 
 
-@kernel
+@part
 def nearest(
     flow: Flow,
     excess: NDArray[np.int64],
@@ -241,7 +241,7 @@ def nearest(
         spread(flow, node, distance, origin, via, done)
 
 
-@kernel
+@part
 def spread(
     flow: Flow,
     node: int,
@@ -266,7 +266,7 @@ def spread(
             distance[to], origin[to], via[to] = base, node, -1
 
 
-@kernel
+@part
 def move(flow: Flow, node: int, to: int, project: int) -> None:
     """Move a project from a node to another; −1: count one place more, or one less, as taken."""
     if project >= 0:

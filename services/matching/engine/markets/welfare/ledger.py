@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.markets.welfare.compiling import kernel
+from services.matching.engine.markets.welfare.compiling import kernel, part
 from services.matching.engine.markets.welfare.problem import Ints, Problem
 from services.matching.engine.markets.welfare.relaxation import Lists, Multipliers, no_multipliers
 
@@ -54,7 +54,7 @@ def ledger_of(problem: Problem, lists: Lists, gains: Ints, bonus: int) -> Ledger
     )
 
 
-@kernel
+@part
 def fits(problem: Problem, ledger: Ledger, project: int, home: int) -> bool:
     """Tell whether no rule is broken if a project joins a home unit."""
     industry, region = problem.industry[project], problem.region[home]
@@ -70,7 +70,7 @@ def fits(problem: Problem, ledger: Ledger, project: int, home: int) -> bool:
     return True
 
 
-@kernel
+@part
 def put(problem: Problem, ledger: Ledger, project: int, home: int) -> None:
     """Let a project join a home unit that it lists and where it fits."""
     if ledger.used.quota[home] < problem.lower[home]:
@@ -87,7 +87,7 @@ def put(problem: Problem, ledger: Ledger, project: int, home: int) -> None:
         ledger.used.resource[kind, home] += problem.demands[kind, project]
 
 
-@kernel
+@part
 def take(problem: Problem, ledger: Ledger, project: int) -> None:
     """Let a project leave its home unit."""
     home, seat = ledger.home[project], ledger.seat[project]
@@ -105,7 +105,7 @@ def take(problem: Problem, ledger: Ledger, project: int) -> None:
         ledger.used.resource[kind, home] -= problem.demands[kind, project]
 
 
-@kernel
+@part
 def draw(chance: NDArray[np.uint64], end: int) -> int:
     """Return a whole number from 0 to end − 1, the next of the seed's."""
     x = chance[0]
@@ -118,20 +118,12 @@ def draw(chance: NDArray[np.uint64], end: int) -> int:
 
 
 @kernel
-def settle(
-    problem: Problem, ledger: Ledger, pool: Ints, noise: int, overlook: bool, chance: NDArray[np.uint64]
-) -> None:
-    """Let projects join, those first that gain most, each where it gains most of where it fits.
+def settle(problem: Problem, ledger: Ledger, pool: Ints, overlook: bool, chance: NDArray[np.uint64]) -> None:
+    """Let projects join in their turn, each where it gains most of where it fits.
 
-    With ``noise`` turns change by up to so much; ``overlook``: now and then a place is not seen.
+    ``overlook``: now and then a place is not seen.
     """
-    keys = np.empty(len(pool), np.int64)
-    for at in range(len(pool)):
-        keys[at] = -wish(problem, ledger, pool[at])
-        if noise > 0:
-            keys[at] -= draw(chance, noise)
-    for at in np.argsort(keys, kind="mergesort"):
-        project = pool[at]
+    for project in pool:
         best, gain = -1, np.int64(0)
         for place in range(ledger.lists.shape[1]):
             home = ledger.lists[project, place]
@@ -148,7 +140,23 @@ def settle(
             put(problem, ledger, project, best)
 
 
-@kernel
+@part
+def line_up(
+    problem: Problem, ledger: Ledger, pool: Ints, was: Ints, noise: int, chance: NDArray[np.uint64]
+) -> None:
+    """Sort a pool, those first that gain most by up to ``noise``; ``was`` goes with it."""
+    keys = np.empty(len(pool), np.int64)
+    for at in range(len(pool)):
+        project, home = pool[at], was[at]
+        key = wish(problem, ledger, project) + draw(chance, noise)
+        place = at
+        while place > 0 and key > keys[place - 1]:
+            keys[place], pool[place], was[place] = keys[place - 1], pool[place - 1], was[place - 1]
+            place -= 1
+        keys[place], pool[place], was[place] = key, project, home
+
+
+@part
 def wish(problem: Problem, ledger: Ledger, project: int) -> int:
     """Return the most a project could gain now, or what it gains at its best if it fits nowhere."""
     best = 0
@@ -184,7 +192,8 @@ def improve(
         if size == 0:
             continue
         noise = 1 + draw(chance, typical * _NOISE + 1)
-        settle(problem, ledger, pool[:size], noise, draw(chance, 2) == 0, chance)
+        line_up(problem, ledger, pool[:size], was[:size], noise, chance)
+        settle(problem, ledger, pool[:size], draw(chance, 2) == 0, chance)
         loss = before - ledger.total[0]
         if loss > 0 and (heat == 0 or loss > draw(chance, heat)):
             for at in range(size):
@@ -195,7 +204,7 @@ def improve(
                     put(problem, ledger, pool[at], was[at])
 
 
-@kernel
+@part
 def gather(problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], pool: Ints, was: Ints) -> int:
     """Take projects out of two to four home units, add some that wish to be there; return how many."""
     homes = len(problem.quotas)
@@ -222,7 +231,7 @@ def gather(problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], pool: I
     return size
 
 
-@kernel
+@part
 def listed(pool: Ints, size: int, project: int) -> bool:
     """Tell whether a project is among the first of a pool."""
     found = False

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.markets.welfare.compiling import kernel
+from services.matching.engine.markets.welfare.compiling import kernel, part
 from services.matching.engine.markets.welfare.problem import UNLIMITED, Ints, Problem
 
 SCALE = 1_000_000
@@ -68,7 +68,7 @@ def tolls_of(problem: Problem, multipliers: Multipliers) -> Tolls:
     return Tolls(np.ascontiguousarray(multipliers.industry + place), multipliers.resource, most)
 
 
-@kernel
+@part
 def reduced(
     weights: NDArray[np.int32], industry: Ints, demands: Ints, tolls: Tolls, project: int, home: int
 ) -> int:

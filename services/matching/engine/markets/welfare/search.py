@@ -41,7 +41,7 @@ def search(
         begin(problem, ledger, start)
         everybody = everybody[ledger.home[everybody] < 0]
     chance = np.array([int(seed[:16], 16) | 1], np.uint64)
-    settle(problem, ledger, everybody, 0, False, chance)
+    settle(problem, ledger, everybody[np.argsort(-gains[everybody, 0], kind="stable")], False, chance)
     positive = problem.weights[problem.weights > 0]
     typical = sum(positive.tolist()) // max(positive.size, 1)
     best, total = ledger.home.copy(), int(ledger.total[0])
