@@ -20,8 +20,8 @@ class Problem(NamedTuple):
     """P projects, H home units, J industries, R regions, D kinds of demand.
 
     ``weights`` P × H, 0 where a project never goes; ``industry`` is 0 for none, else 1…J, ``region``
-    likewise; ``industry_limit`` (J + 1) × H, ``region_limit`` R + 1, ``capacity`` D × H, unlimited where there
-    is no rule; ``place`` is where a project is fixed, −1 if it is free, and a fixed project has no weights.
+    likewise; ``industry_limit`` (J + 1) × H, ``region_limit`` R + 1, ``capacity`` D × H, unlimited where
+    there is no rule; ``place`` is where a project is fixed, −1 if it is free, and a fixed project has no weights.
     """
 
     weights: NDArray[np.int32]
@@ -42,7 +42,7 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
 
     Raises ``Infeasible`` if that alone breaks a rule.
     """
-    place = fixed_places(market) if place is None else place
+    place = fixed_places(market) if place is None else place.copy()
     if wrong := broken(market, place):
         raise Infeasible(f"what is fixed breaks a rule: {wrong[0]}")
     projects, homes = market.shape

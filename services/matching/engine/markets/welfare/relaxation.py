@@ -179,7 +179,7 @@ def learn_prices(problem: Problem, steps: int, length: int = LISTED) -> tuple[Mu
     if len(problem.weights) > _MANY:
         start, _ = learn_prices(sample_of(problem, len(problem.weights) // _PARTS), steps, length)
         steps = steps // _PARTS + _OPENING
-    lists = np.full((len(problem.weights), min(length, len(problem.quotas))), -1, np.int32)
+    lists = np.full((len(problem.weights), max(min(length, len(problem.quotas)), 1)), -1, np.int32)
     best, least = no_multipliers(problem), bound(problem, no_multipliers(problem))
     prices = _descend(problem, steps, lists, start)
     if bound(problem, prices) < least:

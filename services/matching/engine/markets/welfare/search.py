@@ -36,7 +36,7 @@ def search(
     """Return the best assignment found in ``steps`` steps, begun with ``start`` where that keeps rules."""
     gains = gains_of(problem.weights, problem.industry, problem.demands, tolls_of(problem, prices), lists)
     ledger = ledger_of(problem, lists, gains, bonus)
-    everybody = np.flatnonzero((problem.place < 0) & (lists[:, 0] >= 0))
+    everybody = np.flatnonzero((problem.place < 0) & (lists >= 0).any(axis=1))
     if start is not None:
         begin(problem, ledger, start)
         everybody = everybody[ledger.home[everybody] < 0]
