@@ -22,6 +22,7 @@ BENCHMARKS = {
     "create": "creates",
     "feed": "feeds",
     "recommend": "recommendations",
+    "welfare": "welfare",
     "yardsticks": "yardsticks",
     "webhooks": "webhooks",
     "neighbours": "neighbours",

@@ -4,7 +4,7 @@ A kernel and all it calls stand in one module: what is kept on disk is compiled 
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from numba import njit
 
@@ -20,6 +20,6 @@ def kernel(function: Callable[P, T]) -> Callable[P, T]:
 
 def part(function: Callable[P, T]) -> Callable[P, T]:
     """Return a part of kernels, which only they call: it compiles in half the time."""
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-    compiled: Callable[P, T] = njit(**options)(function)
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: Callable[P, T] = njit(error_model="numpy", **options)(function)
     return compiled

@@ -68,12 +68,13 @@ class Program:
         upper[self.pairs :] = np.inf if ends is None else ends
         whole = np.zeros(self.columns)
         whole[: self.pairs] = 1
-        rows = [LinearConstraint(*self._matrix())] if self.rows else []
+        rows = [LinearConstraint(*self.matrix())] if self.rows else []
         options = {"node_limit": NODES, "mip_rel_gap": 0.0, "presolve": True}
         done = milp(-objective, integrality=whole, bounds=Bounds(0, upper), constraints=rows, options=options)
         return Answer(done.x, done.status == _OPTIMAL)
 
-    def _matrix(self) -> tuple[object, NDArray[np.float64], NDArray[np.float64]]:
+    def matrix(self) -> tuple[object, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the rows as a sparse matrix, with the least and the most of each."""
         from scipy.sparse import csr_array
 
         ends = np.cumsum([0, *(len(row.columns) for row in self.rows)])

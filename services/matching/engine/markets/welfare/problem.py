@@ -21,7 +21,7 @@ class Problem(NamedTuple):
 
     ``weights`` P × H, 0 where a project never goes; ``industry`` is 0 for none, else 1…J, ``region``
     likewise; ``industry_limit`` (J + 1) × H, ``region_limit`` R + 1, ``capacity`` D × H, unlimited where
-    there is no rule; ``place`` is where a project is fixed, −1 if it is free, and a fixed project has no weights.
+    there is no rule; ``place`` is where a project is fixed, −1 if it is free; a fixed one has no weights.
     """
 
     weights: NDArray[np.int32]
@@ -45,7 +45,7 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
     place = fixed_places(market) if place is None else place.copy()
     if wrong := broken(market, place):
         raise Infeasible(f"what is fixed breaks a rule: {wrong[0]}")
-    projects, homes = market.shape
+    homes = market.shape[1]
     weights = welfare_weights(market, configuration)
     taken = np.flatnonzero(place != NONE)
     fixed_value = sum(fixed_weight(market, configuration, int(p), int(place[p])) for p in taken)
@@ -69,7 +69,7 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
         weights[demand > capacity[resource.demand, resource.home], resource.home] = 0
     return Problem(
         weights=weights,
-        quotas=np.minimum(quotas, projects),
+        quotas=quotas,
         lower=np.maximum(market.lower_quotas - np.bincount(at, minlength=homes), 0),
         industry=industry,
         industry_limit=industry_limit,
