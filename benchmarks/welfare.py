@@ -1,7 +1,7 @@
 """Welfare rounds: the optimal assignment beside OR-Tools, every rule beside HiGHS, arrivals beside hindsight.
 
-Gaps are to the round's own bound, which no assignment exceeds. The engine alone is measured, without reading a
-market and without figures of the result.
+Gaps are to the round's own bound, which no assignment exceeds. The engine alone is measured, without reading
+a market and without figures of the result.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, Batch]:
 
 
 def weights_of(projects: int, homes: int, seed: int = 1) -> np.ndarray:
-    """Some home units are liked by all, some projects are good everywhere, a third of the pairs is refused."""
+    """Some home units are liked by all, some projects are good everywhere, a third of pairs is refused."""
     chance = np.random.default_rng(seed)
     found = chance.integers(0, 600_000, (projects, homes), dtype=np.int32)
     found += chance.integers(1, 300_000, homes, dtype=np.int32)
@@ -189,5 +189,5 @@ def arrivals(run: Run) -> None:
         best = bound(problem, plan.prices) // SCALE
         rolled, batch = timed(lambda m=one, o=order: assign_arrivals(m, WELFARE, o))  # type: ignore[misc]
         greedy = greedy_arrivals(one, WELFARE, order)
-        note = f"{rolled.welfare / best:.3f} of what hindsight could reach at most, greedy {greedy.welfare / best:.3f}"
+        note = f"{rolled.welfare / best:.3f} of hindsight at best, greedy {greedy.welfare / best:.3f}"
         run.keep(figure(NAME, f"arrivals, {name}", "", "engine", [batch], size=4_000, note=note))

@@ -18,7 +18,7 @@ HIGHEST = 1 << 42
 """No price of a place and no price of a whole demand is above this: more than any weight in ``SCALE``."""
 LISTED = 32
 """Home units a project is looked up at, once prices say which can matter."""
-_OPENING, _LOOKS, _SEEKING, _SETTLING, _HALVINGS = 12, 6, 40, 12, 6
+_OPENING, _LOOKS, _PACE, _SEEKING, _SETTLING, _HALVINGS = 12, 6, 30, 65, 12, 6
 _MANY, _PARTS, _SCATTER = 16_000, 8, 2_654_435_761
 _FINE = 1 << 12
 _NEVER = -(1 << 62)
@@ -195,7 +195,7 @@ def _descend(problem: Problem, steps: int, lists: Lists, start: Multipliers | No
     positive = problem.weights[problem.weights > 0]
     typical = int(positive.sum(dtype=np.int64)) // max(positive.size, 1) * SCALE
     for rules in pace:
-        rules[:] = typical * 3 // 10
+        rules[:] = typical // _PACE
     opening, seeking = (_OPENING, steps * _SEEKING // 100) if start is None else (0, 0)
     prices, units = start or prices, _typical(problem.demands)
     for number in range(steps):
