@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.configuration import Configuration
@@ -106,14 +107,15 @@ def test_a_larger_round_is_close_to_its_bound_and_more_steps_bring_it_closer() -
     assert gaps[1] < 10_000
 
 
-def test_another_process_with_another_number_of_threads_writes_the_same_bytes() -> None:
+@pytest.mark.parametrize("setting", ["NUMBA_NUM_THREADS", "NUMBA_DISABLE_JIT"])
+def test_another_process_writes_the_same_bytes_with_one_thread_and_not_compiled(setting: str) -> None:
     code = (
-        "from tests.matching.test_welfare_rules import *; market = medium_market(200, 6);"
-        "print(solve(market, Configuration('welfare', iterations=5), SEED).document()['result_hash'])"
+        "from tests.matching.test_welfare_rules import *; market = medium_market(90, 4);"
+        "print(solve(market, Configuration('welfare', iterations=3), SEED).document()['result_hash'])"
     )
-    environment = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
+    environment = {setting: "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-    own = solve(medium_market(200, 6), Configuration("welfare", iterations=5), SEED).document()
+    own = solve(medium_market(90, 4), Configuration("welfare", iterations=3), SEED).document()
     assert done.stdout.decode().split()[-1] == own["result_hash"]
 
 
