@@ -25,6 +25,9 @@ def certificate_of(
         return {"kind": "optimality", "prices": prices, "price_scale": 1, "feasibility": rows}
     permitted = welfare_weights(market, configuration)
     permitted[problem.place != NONE] = 0
+    for one in market.resources:
+        too_much = market.demands[one.demand] > problem.capacity[one.demand, one.home]
+        permitted[too_much, one.home] = 0
     whole = problem._replace(weights=permitted)
     prices = closed(whole, plan.prices)
     most = bound(whole, prices) // SCALE + problem.fixed_value
