@@ -14,6 +14,12 @@ from services.matching.directory.revocations import Revocations
 from services.matching.profiles.routes import router as profiles_router
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
+from services.matching.rounds.computing import Computing
+from services.matching.rounds.offer_routes import router as offers_router
+from services.matching.rounds.question_routes import router as questions_router
+from services.matching.rounds.routes import router as rounds_router
+from services.matching.rounds.service import LANDINGS, RUNS
+from services.matching.rounds.workers import RoundWorkers
 from services.matching.settings import MatchingSettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -48,6 +54,8 @@ def create_app(
     registry = RegistryClient(settings, database, registry_transport)
     revocations = Revocations(database)
     engine = LiveEngine(database)
+    computing = Computing(in_process=settings.environment != "test")
+    rounds = RoundWorkers(database, engine, registry, computing, run_lease_s=settings.round_lease_s)
     source = feed_source or registry.feed(directory.EVENT_TYPES)
     consumer = None if source is None else _consumer(settings, database, source, revocations)
     state = ServiceState(
@@ -59,9 +67,16 @@ def create_app(
         feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
-        extra={"engine": engine, "consumer": consumer, "revocations": revocations},
+        extra={
+            "engine": engine,
+            "consumer": consumer,
+            "revocations": revocations,
+            "computing": computing,
+            "rounds": rounds,
+        },
     )
     tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
+    tasks += [rounds.runs.run, rounds.landings.run, rounds.deadlines, rounds.follow_prices]
     tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(
@@ -72,12 +87,16 @@ def create_app(
             routers=[
                 recommendations_router,
                 profiles_router,
+                offers_router,
+                rounds_router,
+                questions_router,
                 feed_router("matching:events:read"),
                 consumer_router("matching"),
             ],
             tasks=tasks,
-            on_start=[revocations.load, engine.refresh],
-            on_stop=[registry.close],
+            on_start=[revocations.load, engine.refresh, rounds.load_prices],
+            on_stop=[computing.close, registry.close],
+            signals=(RUNS, LANDINGS),
             read_lag=partial(_lag_events, database),
         )
     )

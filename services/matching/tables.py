@@ -3,5 +3,6 @@
 from services.matching.base import metadata
 from services.matching.directory import models as directory
 from services.matching.profiles import models as profiles
+from services.matching.rounds import models as rounds
 
-__all__ = ["directory", "metadata", "profiles"]
+__all__ = ["directory", "metadata", "profiles", "rounds"]

@@ -6,7 +6,7 @@ second. Nothing here writes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from services.matching.base import messaging
@@ -42,6 +42,7 @@ class LiveEngine:
         self._checked_at = float("-inf")
         self._lock = asyncio.Lock()
         self.as_of: datetime | None = None
+        self.shadow_prices: Mapping[str, int] = {}
         self._forget(State(0, 0))
 
     def _forget(self, state: State) -> None:
@@ -54,6 +55,21 @@ class LiveEngine:
         self._visible_to: dict[str, set[str]] = {}
 
     # -- what is known
+
+    @property
+    def home_units(self) -> Mapping[str, HomeUnit]:
+        """Every home unit on file, by id."""
+        return self._homes
+
+    @property
+    def profiles(self) -> Mapping[str, ProfileRead]:
+        """Every profile, by home unit."""
+        return self._profiles
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """Every project on file, by id, also those that have ended."""
+        return self._projects
 
     def project(self, project_id: str) -> Project | None:
         """Return a project on file."""
