@@ -16,6 +16,7 @@ from tests.matching.rounds_world import (
     CHENGDU_ID,
     IDLE_ID,
     LISHUI_ID,
+    OFFER,
     OPERATOR,
     PARK,
     PROJECTS,
@@ -217,6 +218,13 @@ async def test_a_market_that_makes_no_sense_is_refused_and_stays_a_draft(world: 
         assert refusal["code"] == "market_refused", changes
         assert refusal["detail"]
         assert (await world.read(f"/v1/rounds/{draft['id']}"))["state"] == "draft"
+    small = {**OFFER, "available_space_m2": 900}
+    await world.matching.put_profile(LISHUI_ID, small)
+    two = {"quotas": [{"home_unit_id": LISHUI_ID, "projects": 2}]}
+    refusal = await world.act((await world.draft(**two))["id"], "freeze", 409)
+    assert "space_m2" in refusal["detail"]
+    for changes in ({"with_resources": False}, {"configuration": {"mechanism": "welfare"}}):
+        await world.act((await world.draft(**two, **changes))["id"], "freeze")
     body = {"name": "轮次", "period": "2027", "configuration": {"ties": "promotion", "mechanism": "welfare"}}
     answer = await world.admin.post("/v1/rounds", json=body)
     assert (answer.status_code, answer.json()["code"]) == (409, "configuration_refused")

@@ -34,6 +34,10 @@ _TEXTS = {
         "名额已满，名额给了该飞出地更优先的项目。",
         "Its places went to projects that stand higher with it.",
     ),
+    "no_quota": (
+        "该飞出地本轮没有名额（未填写名额即不分配）。",
+        "It has no places in this round; one that has not said how many it takes is given none.",
+    ),
     "industry_cap": (
         "该飞出地在此行业的名额已满。",
         "It takes no more projects of this industry.",
@@ -114,7 +118,8 @@ def _full(run: Loaded) -> _Full:
 def _against(run: Loaded, full: _Full, project: int, home: int) -> Document:
     market = run.market
     found = {
-        "quota": home in full.homes,
+        "no_quota": not market.quotas[home],
+        "quota": home in full.homes and bool(market.quotas[home]),
         "industry_cap": (home, int(market.project_industry[project])) in full.industries,
         "region_cap": int(market.home_region[home]) in full.regions,
         "resource": any(

@@ -8,7 +8,7 @@ from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.market import FULL, NONE
 from services.matching.engine.markets.result import Result
 from services.matching.rounds.documents import Document, configuration_from, market_from, unpacked
-from services.matching.rounds.solving import Loaded
+from services.matching.rounds.solving import REFUSALS, Loaded
 
 LISTED = 200
 """Changed pairs that an answer names."""
@@ -62,7 +62,11 @@ def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id
     home = _place(document["home_units"], home_unit_id, "home unit")
     found = []
     for lever, changed in _levers(document, project, home).items():
-        outcome = solving.solve(market_from(changed), run.configuration, run.seed)
+        try:
+            outcome = solving.solve(market_from(changed), run.configuration, run.seed)
+        except REFUSALS:
+            found.append({"lever": lever, "achieves": False, "displaced": []})
+            continue
         difference = _difference(run, outcome)
         achieved = int(outcome.assignment[project]) == home
         found.append({"lever": lever, "achieves": achieved, "displaced": _displaced(difference, project_id)})
@@ -70,7 +74,7 @@ def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id
 
 
 def _levers(document: Document, project: int, home: int) -> dict[str, Document]:
-    """One more place, cap by cap; all limits at once; and the home unit's highest priority."""
+    """One more place, limit by limit; all limits at once; the highest priority; and a fixed commitment."""
     industry, region = document["project_industry"][project], document["home_unit_region"][home]
     quotas = [most + (place == home) for place, most in enumerate(document["quotas"])]
     caps = [[at, of, most + ((at, of) == (home, industry))] for at, of, most in document["industry_caps"]]
@@ -93,7 +97,14 @@ def _levers(document: Document, project: int, home: int) -> dict[str, Document]:
     every: Document = {key: value for change in single.values() for key, value in change.items()}
     mine = [one for one in document["commitments"] if one[:3] != [project, home, "weight"]]
     first = {"commitments": [*mine, [project, home, "weight", FULL, "counterfactual"]]}
-    return {**levers, "every_limit": {**document, **every}, "priority": {**document, **first}}
+    unbound = [one for one in document["commitments"] if one[0] != project]
+    fixed = {"commitments": [*unbound, [project, home, "fixed", 0, "counterfactual"]]}
+    return {
+        **levers,
+        "every_limit": {**document, **every},
+        "priority": {**document, **first},
+        "fixed": {**document, **fixed},
+    }
 
 
 def _set_quotas(document: Document, quotas: list[Document]) -> None:

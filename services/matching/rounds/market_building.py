@@ -52,7 +52,7 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
     names = sorted({name for name in divisions if name} | {cap[1] for cap in _industry_caps(homes)})
     provinces = [_province(home) for home in homes]
     regions = sorted({name for name in provinces if name})
-    demands = _demands(found)
+    demands = _demands(found) if settings["with_resources"] else Demands((), [], [])
     market = market_of(
         project_ids=[project.id for project in projects],
         home_unit_ids=[home.features.id for home in homes],
@@ -73,6 +73,8 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
         previous=None if found.previous is None else _previous(found, places),
     )
     _check_fixed(market)
+    if settings["configuration"]["mechanism"] == "stable":
+        _check_resources(market)
     without = tuple(home.features.id for home, quota in zip(homes, quotas, strict=True) if quota is None)
     return Built(market, without, found.conductors)
 
@@ -205,6 +207,19 @@ def _previous(found: Participants, places: _Places) -> list[int]:
         else places.home.get(home, NONE)
         for project in found.projects
     ]
+
+
+def _check_resources(market: Market) -> None:
+    """Refuse what no stable mechanism keeps: a limit that the dearest projects a home unit may get exceed."""
+    for one in market.resources:
+        asking = market.permitted[:, one.home]
+        dearest = np.sort(market.demands[one.demand, asking])[::-1][: market.quotas[one.home]]
+        if dearest.sum() > one.capacity:
+            name, whom = market.demand_names[one.demand], market.home_unit_ids[one.home]
+            raise InvalidMarket(
+                f"{name} at {whom} could run out, and no stable matching keeps that: "
+                "choose welfare, or leave resources to the gates"
+            )
 
 
 def _check_fixed(market: Market) -> None:

@@ -130,12 +130,23 @@ async def ask_propensities(
 
 
 async def explain_place(
-    database: Database, computing: Computing, viewer: Principal, round_id: str, project_id: str
+    database: Database,
+    computing: Computing,
+    viewer: Principal,
+    round_id: str,
+    project_id: str,
+    conductor_ids: frozenset[str],
 ) -> PlaceExplanation:
-    """Say why a project is where it is: to the administration, and to those it was offered to."""
+    """Say why a project is where it is: to the administration and to both sides of its offer.
+
+    Once the round is published, also to those who speak for a project that got no offer.
+    """
     async with database.read() as session:
         row = await require_round(session, viewer, round_id)
-        as_project = viewer.sees_network or await _speaks_for(session, viewer, round_id, project_id)
+        conducts = row["state"] == RoundStateName.PUBLISHED and viewer.organisation_id in conductor_ids
+        as_project = (
+            viewer.sees_network or conducts or await _speaks_for(session, viewer, round_id, project_id)
+        )
         if as_project is None:
             raise NotFound("No such project in this round.", "本轮没有该项目。")
         stored = await _documents(session, row)

@@ -143,10 +143,10 @@ async def offers_of(session: ReadSession, round_id: str, *, lock: bool = False) 
 
 
 async def offers_to(session: ReadSession, round_id: str, organisation_id: str) -> Sequence[Row]:
-    """Return the offers of a round that an organisation is a party of, not those withdrawn."""
+    """Return the offers of a round that an organisation is a party of."""
     mine = select(parties.c.record_id).where(parties.c.organisation_id == organisation_id)
     statement = select(offers).where(offers.c.round_id == round_id, offers.c.id.in_(mine))
-    return await session.rows(statement.where(offers.c.state != "withdrawn"))
+    return await session.rows(statement.order_by(offers.c.run_number))
 
 
 async def open_offers(session: ReadSession, round_id: str) -> int:

@@ -50,6 +50,13 @@ Period = Annotated[
         examples=["2027-H1"],
     ),
 ]
+WithResources = Annotated[
+    bool,
+    Field(
+        description="Whether budgets and space count over all projects together; each pair's gates count in "
+        "any case. A `stable` round keeps no such limit, and is refused where one could bind."
+    ),
+]
 OfferDays = Annotated[int, Field(ge=1, le=90, description="Whole days in China after the day of the offer.")]
 
 
@@ -121,6 +128,7 @@ class RoundCreate(Input):
     quotas: Quotas = Field(default_factory=list)
     commitments: Commitments = Field(default_factory=list)
     offer_days: OfferDays = 14
+    with_resources: WithResources = True
     certificate_for: CertificateFor = CertificateFor.NETWORK
 
 
@@ -138,6 +146,7 @@ class RoundUpdate(Input):
     quotas: Quotas = Field(default_factory=list)
     commitments: Commitments = Field(default_factory=list)
     offer_days: OfferDays = 14
+    with_resources: WithResources = True
     certificate_for: CertificateFor = CertificateFor.NETWORK
 
 

@@ -56,4 +56,4 @@ def require_state(row: Row, *states: RoundStateName) -> None:
 
 def sentence(error: Exception) -> tuple[str, str]:
     """Return what the engine refused, in both languages."""
-    return f"{error}.".capitalize(), f"无法成立：{error}。"
+    return f"It cannot be done: {error}.", f"无法成立：{error}。"
