@@ -14,12 +14,10 @@ from services.matching.directory.revocations import Revocations
 from services.matching.profiles.routes import router as profiles_router
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
-from services.matching.rounds.computing import Computing
 from services.matching.rounds.offer_routes import router as offers_router
 from services.matching.rounds.question_routes import router as questions_router
 from services.matching.rounds.routes import router as rounds_router
-from services.matching.rounds.service import LANDINGS, RUNS
-from services.matching.rounds.workers import RoundWorkers
+from services.matching.rounds.workers import SIGNALS, RoundWorkers
 from services.matching.settings import MatchingSettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -54,8 +52,7 @@ def create_app(
     registry = RegistryClient(settings, database, registry_transport)
     revocations = Revocations(database)
     engine = LiveEngine(database)
-    computing = Computing(in_process=settings.environment != "test")
-    rounds = RoundWorkers(database, engine, registry, computing, run_lease_s=settings.round_lease_s)
+    rounds = RoundWorkers(settings, database, engine, registry)
     source = feed_source or registry.feed(directory.EVENT_TYPES)
     consumer = None if source is None else _consumer(settings, database, source, revocations)
     state = ServiceState(
@@ -67,16 +64,9 @@ def create_app(
         feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
-        extra={
-            "engine": engine,
-            "consumer": consumer,
-            "revocations": revocations,
-            "computing": computing,
-            "rounds": rounds,
-        },
+        extra={"engine": engine, "consumer": consumer, "revocations": revocations, "rounds": rounds},
     )
-    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run]
-    tasks += [rounds.runs.run, rounds.landings.run, rounds.deadlines, rounds.follow_prices]
+    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run, *rounds.tasks]
     tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(
@@ -95,8 +85,8 @@ def create_app(
             ],
             tasks=tasks,
             on_start=[revocations.load, engine.refresh, rounds.load_prices],
-            on_stop=[computing.close, registry.close],
-            signals=(RUNS, LANDINGS),
+            on_stop=[rounds.close, registry.close],
+            signals=SIGNALS,
             read_lag=partial(_lag_events, database),
         )
     )

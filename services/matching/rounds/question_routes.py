@@ -20,6 +20,7 @@ from services.matching.rounds.answers import (
     WhatIf,
 )
 from services.matching.rounds.computing import Computing
+from services.matching.rounds.workers import RoundWorkers
 from shared.web.access import JSON, ReadAccess, Reads
 from shared.web.strictness import StrictRoute
 
@@ -107,5 +108,5 @@ async def replay(round_id: str, body: Replays, access: Read) -> Response:
 
 
 def _computing(access: ReadAccess) -> Computing:
-    computing: Computing = access.state.extra["computing"]
-    return computing
+    rounds: RoundWorkers = access.state.extra["rounds"]
+    return rounds.computing

@@ -17,6 +17,7 @@ from services.matching.rounds.offers import expire_offers
 from services.matching.rounds.schemas import RoundStateName
 from services.matching.rounds.service import LANDINGS, RUNS, shadow_prices
 from services.matching.rounds.solving import REFUSALS, Solved, solve_run
+from services.matching.settings import MatchingSettings
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
 from shared.errors import DomainError
@@ -25,6 +26,9 @@ from shared.logging import get_logger
 from shared.messaging.loop import LeaseLoop
 from shared.messaging.pause import pause
 from shared.messaging.timer import periodic
+
+SIGNALS = (RUNS, LANDINGS)
+"""What other processes of the store are to hear."""
 
 EXPIRY_PERIOD_S = 60.0
 PRICES_PERIOD_S = 30.0
@@ -128,27 +132,28 @@ class RoundWorkers:
     """The background work of rounds in one process; any number of processes may do the same."""
 
     def __init__(
-        self,
-        database: Database,
-        engine: LiveEngine,
-        registry: RegistryClient,
-        computing: Computing,
-        *,
-        run_lease_s: float,
+        self, settings: MatchingSettings, database: Database, engine: LiveEngine, registry: RegistryClient
     ) -> None:
         self._database, self._engine = database, engine
+        self.computing = Computing(in_process=settings.environment != "test")
         self.runs: LeaseLoop[Row, Solved | str] = LeaseLoop(
             "round runs",
             database,
-            RunWork(computing),
-            lease_s=run_lease_s,
+            RunWork(self.computing),
+            lease_s=settings.round_lease_s,
             concurrency=1,
             signal=database.signal(RUNS),
         )
         self.landings: LeaseLoop[Row, LandingAnswer] = LeaseLoop(
             "landing intents", database, LandingWork(registry), signal=database.signal(LANDINGS)
         )
-        self.deadlines = periodic(database, expire_offers, period_s=EXPIRY_PERIOD_S)
+        deadlines = periodic(database, expire_offers, period_s=EXPIRY_PERIOD_S)
+        self.tasks = (self.runs.run, self.landings.run, deadlines, self.follow_prices)
+        """What runs until the process stops."""
+
+    async def close(self) -> None:
+        """Let the computing process end."""
+        await self.computing.close()
 
     async def load_prices(self) -> None:
         """Tell the engine what places were worth in the round published last."""
