@@ -12,7 +12,8 @@ from shared.context import request_context, write_in_progress
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
-TransportError = httpx.TransportError
+TransportError = httpx.RequestError
+"""There was no answer, or none that can be read."""
 
 
 class NetworkInTransaction(RuntimeError):
@@ -68,7 +69,7 @@ class ServiceClient:
                 response = await self._client.request(
                     method, path, params=params, json=json, data=data, headers=sent, timeout=timeout
                 )
-            except httpx.TransportError:
+            except TransportError:
                 if last:
                     raise
                 await asyncio.sleep(self._pause_s(attempt, None))

@@ -12,6 +12,7 @@ ENCLAVE = "丽水经开区的上海科创飞地"
 HOME_UNIT = "丽水经开区"
 _SCOPES = [f"registry:*:{action}" for action in ("read", "write", "approve")]
 _SCOPES += ["matching:*:read", "matching:*:write", "metrics:*:read"]
+_WANTED = ("screening", "reserve")
 _PROFILES = Path(__file__).parent / "profiles.json"
 
 
@@ -94,10 +95,23 @@ async def put_profiles(urls: Mapping[str, str], screen: Screen, cast: Cast) -> t
             continue
         credential = await issue(cast.administration, name, cast.organisations[name], quiet=True)
         client = await signed_in(urls, screen, name, credential)
-        body = {**profile, "synthetic": True}
+        wanted = await _preferences(client, profile.pop("wishes"))
+        body = {**profile, "preferences": wanted, "synthetic": True}
         put = await client.send("PUT", "matching", path, body=body, quiet=told > 0, note=name)
         await client.close()
         if put.status != 201:
             raise UnexpectedAnswer(f"the profile of {name} was there already")
         told += 1
     return told, len(profiles)
+
+
+async def _preferences(client: Client, wishes: list[Json]) -> list[Json]:
+    """Turn a home unit's wishes into preferences for projects it sees that are not yet admitted."""
+    found: dict[str, Json] = {}
+    for wish in wishes:
+        shown = await client.get("registry", "/v1/projects", industry=wish["industry"], limit=200, quiet=True)
+        ids = [project["id"] for project in shown["items"] if project["stage"] in _WANTED]
+        if ids:
+            preference = {"project_id": ids[0], "priority": wish["priority"], "reason": wish["reason"]}
+            found.setdefault(ids[0], preference)
+    return list(found.values())

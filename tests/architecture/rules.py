@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_FILE_LINES = 400
+ALONE = {"services/matching/verifier.py": 600}
+"""An outsider takes this one file and nothing else, so nothing can be moved out of it."""
 MAX_FUNCTION_LINES = 60
 _INNER = {"repository", "models"}
 _LAYERS_BELOW_ROUTES = {"service", "repository", "models", "schemas", "errors"}

@@ -103,7 +103,7 @@ def imported_modules(source: str) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("path", ["dev", "tests/support/postgres_keeper.py"])
+@pytest.mark.parametrize("path", ["dev", "tests/support/postgres_keeper.py", "services/matching/verifier.py"])
 def test_what_runs_before_the_packages_needs_none(path: str) -> None:
     modules = {name.split(".")[0] for name in imported_modules((ROOT / path).read_text(encoding="utf-8"))}
     assert modules - sys.stdlib_module_names == set()

@@ -63,6 +63,8 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "compareRound": {"other_round_id": rounds["round_id"]},
             "replayRoundLottery": {"replays": 1},
             "refuseOffer": {"side": "home_unit", "reason": "capacity"},
+            "previewHomeUnitProfile": {"leading_industries": ["2710"]},
+            "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
         parties=dict.fromkeys(BY_THE_ADMINISTRATION, ADMINISTRATION),

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import httpx2
 import numpy as np
 
+from services.matching import verifier
 from services.matching.engine.markets import solving
 from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.configuration import Configuration
@@ -51,13 +52,18 @@ OFFER: dict[str, Any] = {
     "policy_supported_fields": ["3581"],
     "talent_count": 100,
 }
+LIMITS: dict[str, Any] = {
+    "quotas": [{"period": "2027-H1", "projects": 1}],
+    "industry_caps": [{"industry": "35", "projects": 2}],
+    "budgets": [
+        {"name": "引导基金", "kind": "fund", "remaining_cny": "9000000", "supported_fields": ["3581"]}
+    ],
+    "preferences": [{"project_id": PROJECTS[0], "priority": 1, "reason": "与现有产线互补"}],
+}
 DRAFT: dict[str, Any] = {
     "name": "2027 年上半年撮合",
     "period": "2027-H1",
-    "quotas": [
-        {"home_unit_id": LISHUI_ID, "projects": 1},
-        {"home_unit_id": CHENGDU_ID, "projects": 1},
-    ],
+    "quotas": [{"home_unit_id": CHENGDU_ID, "projects": 1}],
 }
 
 
@@ -141,7 +147,11 @@ def mechanisms() -> Iterator[None]:
     try:
         solving.solve(tiny, Configuration("stable"), "0" * 64)
     except NotImplementedError:
-        with patch.object(solving, "solve", greedy):
+        believed = [verifier.Check("stand-in", True, "nothing was proven")]
+        with (
+            patch.object(solving, "solve", greedy),
+            patch.object(verifier, "verify", lambda _document, **_known: believed),
+        ):
             yield
     else:
         yield
@@ -183,7 +193,8 @@ class RoundWorld:
         tell_network(self.registry)
         await self.matching.follow()
         for home in (LISHUI_ID, CHENGDU_ID, IDLE_ID):
-            await self.matching.put_profile(home, OFFER)
+            limits = LIMITS if home == LISHUI_ID else {}
+            await self.matching.put_profile(home, {**OFFER, **limits})
 
     async def draft(self, **changes: Any) -> dict[str, Any]:
         answer = await self.admin.post("/v1/rounds", json={**DRAFT, **changes})

@@ -64,7 +64,7 @@ async def test_the_questions_of_the_administration(world: RoundWorld) -> None:
         round_id, "counterfactual", json={"project_id": left_out, "home_unit_id": LISHUI_ID}
     )
     outcome = {lever["lever"]: lever["achieves"] for lever in levers["levers"]}
-    assert outcome.keys() == {"quota", "resource", "every_limit", "priority", "fixed"}
+    assert outcome.keys() == {*("quota", "industry_cap", "resource", "every_limit", "priority", "fixed")}
     assert outcome["fixed"]
     (fixed,) = (lever for lever in levers["levers"] if lever["lever"] == "fixed")
     assert LISHUI_ID in {before[project] for project in fixed["displaced"]}

@@ -15,6 +15,7 @@ from tests.matching.registry_double import identifier
 from tests.matching.rounds_world import (
     CHENGDU_ID,
     IDLE_ID,
+    LIMITS,
     LISHUI_ID,
     OFFER,
     OPERATOR,
@@ -218,7 +219,7 @@ async def test_a_market_that_makes_no_sense_is_refused_and_stays_a_draft(world: 
         assert refusal["code"] == "market_refused", changes
         assert refusal["detail"]
         assert (await world.read(f"/v1/rounds/{draft['id']}"))["state"] == "draft"
-    small = {**OFFER, "available_space_m2": 900}
+    small = {**OFFER, **LIMITS, "available_space_m2": 900}
     await world.matching.put_profile(LISHUI_ID, small)
     two = {"quotas": [{"home_unit_id": LISHUI_ID, "projects": 2}]}
     refusal = await world.act((await world.draft(**two))["id"], "freeze", 409)
@@ -235,7 +236,22 @@ async def test_what_binds_a_project_is_in_the_snapshot_with_who_said_so(world: R
     record = await world.proposed(commitments=[bound])
     document = await world.read(f"/v1/rounds/{record['id']}/certificate")
     place = document["snapshot"]["home_units"].index(CHENGDU_ID)
-    assert document["snapshot"]["commitments"] == [[2, place, "fixed", 0, OPERATOR]]
+    wished = document["snapshot"]["home_units"].index(LISHUI_ID)
+    assert document["snapshot"]["commitments"] == [
+        [0, wished, "weight", 100_000, LISHUI_ID],
+        [2, place, "fixed", 0, OPERATOR],
+    ]
+    assert document["snapshot"]["quotas"][wished] == 1
+    assert document["snapshot"]["industry_caps"] == [[wished, 0, 2]]
+    assert document["snapshot"]["industries"] == ["35"]
+    assert document["snapshot"]["regions"] == ["330000", "510000"]
+    names = document["snapshot"]["demand_names"]
+    funds, outside = names.index("funds_cny"), names.index("funds_cny outside 3581")
+    assert document["snapshot"]["demands"][funds] == [3_000_000] * 3
+    assert document["snapshot"]["demands"][outside] == [0, 0, 0]
+    capacities = {tuple(one[:2]): one[2] for one in document["snapshot"]["resources"]}
+    assert (capacities[wished, funds], capacities[wished, outside]) == (9_000_000, 0)
+    assert capacities[place, funds] == 40_000_000
     assert document["assignment"][2] == place
     space = document["snapshot"]["demand_names"].index("space_m2")
     assert document["snapshot"]["demands"][space] == [800, 800, 800]

@@ -20,7 +20,8 @@ from services.registry.settings import RegistrySettings
 from shared.http import ServiceClient
 from shared.web.token_source import ClientCredentials
 from tests.matching.conftest import settings_for
-from tests.matching.rounds_world import OFFER, mechanisms
+from tests.matching.rounds_world import OFFER as EVERYTHING
+from tests.matching.rounds_world import mechanisms
 from tests.support.services import ServiceUnderTest, create_schema, running
 
 ISSUER = "http://registry.test"
@@ -112,16 +113,7 @@ async def test_from_a_lead_in_the_registry_to_the_guard_that_asks(network: Netwo
         needs=needs,
     )
     await network.settle()
-    offer = {
-        "leading_industries": ["3581"],
-        "accepted_stages": ["lead", "screening"],
-        "accepted_plant_classes": ["clean_room"],
-        "available_space_m2": 21000,
-        "max_fund_amount_cny": "5000000",
-        "remaining_budget_cny": "36000000",
-        "policy_supported_fields": ["3581"],
-    }
-    put = await matching.put(f"/v1/home-units/{home['id']}/profile", json=offer)
+    put = await matching.put(f"/v1/home-units/{home['id']}/profile", json=OFFER)
     assert put.status_code == 201, put.text
 
     credentials = ClientCredentials(
@@ -143,6 +135,70 @@ async def test_from_a_lead_in_the_registry_to_the_guard_that_asks(network: Netwo
     assert reasons["city_cluster"].startswith("城市群：与飞入地同属一个城市群（圈层式）")
     assert not any("5,000,000" in (text or "") for text in reasons.values())
     assert reasons["own_enclave"].startswith("本地飞地在孵：项目在该地自己的飞地内")
+
+
+OFFER = {
+    "leading_industries": ["3581"],
+    "accepted_stages": ["lead", "screening"],
+    "accepted_plant_classes": ["clean_room"],
+    "available_space_m2": 21000,
+    "max_fund_amount_cny": "5000000",
+    "remaining_budget_cny": "36000000",
+    "policy_supported_fields": ["3581"],
+}
+
+
+class Line(httpx2.AsyncBaseTransport):
+    """The way from registry to matching, which can be cut."""
+
+    def __init__(self, app: Any) -> None:
+        self._through, self.is_cut = httpx2.ASGITransport(app), False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_cut:
+            raise httpx2.ConnectError("refused", request=request)
+        return await self._through.handle_async_request(request)
+
+
+async def test_the_step_into_the_reserve_waits_for_matching_to_be_there_and_to_know(network: Network) -> None:
+    token = await network.sign_in(*ADMIN)
+    registry, matching = network.registry.client(token), network.matching.client(token)
+    home = await _create(
+        registry, "organisations", kind="home_unit", name="丽水", unit_type="city", adcode="331100"
+    )
+    lead = await _create(
+        registry,
+        "projects",
+        title="柔性脑机接口电极",
+        team_name="示例团队",
+        owner_name="招商专员",
+        industry_codes=["3581"],
+        needs={"plant_class": "clean_room", "space_m2": 800, "fund_amount_cny": "3000000"},
+    )
+    await network.settle()
+    await matching.put(f"/v1/home-units/{home['id']}/profile", json=OFFER)
+    path, line = f"/v1/projects/{lead['id']}/transitions", Line(network.matching.app)
+    issued = network.registry.app.state.service.extra["matching"]._client._token
+    asking = ServiceClient("http://matching.test", token=issued, transport=line, retries=0)
+    network.registry.app.state.service.extra["matching"] = MatchingClient(asking, pauses_s=())
+    screened = await registry.post(path, json={"to": "screening"}, headers={"if-match": '"1"'})
+    assert screened.status_code == 200, screened.text
+
+    async def into_the_reserve() -> httpx2.Response:
+        headers = {"if-match": '"2"', "idempotency-key": "into-the-reserve"}
+        return await registry.post(path, json={"to": "reserve"}, headers=headers)
+
+    unavailable = {"reason": "matching_unavailable", "retry": True}
+    for line.is_cut in (True, False):
+        refused = await into_the_reserve()
+        assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
+        assert refused.json()["errors"][0]["params"] == unavailable
+    await network.settle()
+    taken = await into_the_reserve()
+    assert taken.status_code == 200, taken.text
+    assert taken.json()["stage"] == "reserve"
+    assert taken.json()["reserve_score"] > 0
+    await asking.close()
 
 
 async def test_disabled_client_is_refused(network: Network) -> None:
@@ -195,7 +251,7 @@ async def test_an_agreed_pair_becomes_a_landing_of_the_real_registry(network: Ne
     project = await _create(registry, "projects", **lead, industry_codes=["3581"], needs=needs)
     assert home["id"] not in project["party_ids"]
     await network.settle()
-    profile = {**OFFER, "accepted_stages": ["lead"]}
+    profile = {**EVERYTHING, "accepted_stages": ["lead"]}
     await matching.put(f"/v1/home-units/{home['id']}/profile", json=profile)
     quotas = [{"home_unit_id": home["id"], "projects": 1}]
     body = {"name": "轮次", "period": "2027", "projects": {"stages": ["lead"]}, "quotas": quotas}

@@ -222,42 +222,6 @@ async def test_keys_count_for_what_they_were_turned_for(world: World, change: di
     assert len(await world.events("approval.voided")) == 2
 
 
-@pytest.mark.parametrize(
-    ("respond", "reason"),
-    [
-        (httpx2.Response(503), "matching_unavailable"),
-        (httpx2.Response(404), "matching_unavailable"),
-        (httpx2.Response(200, text="not json"), "matching_unavailable"),
-        (httpx2.Response(200, json={"items": []}), "matching_unavailable"),
-        (httpx2.Response(200, json=[]), "matching_unavailable"),
-        (httpx2.Response(200, json={"project_version": 1, **FEASIBLE}), "matching_unavailable"),
-        (httpx2.Response(200, json={"project_version": 2, "feasible_count": 0, "items": []}), None),
-    ],
-)
-async def test_without_a_feasible_home_unit_a_project_stays_in_screening(
-    world: World, respond: httpx2.Response, reason: str | None
-) -> None:
-    project = await walk_to(world, "screening")
-    answer_from_matching(world, lambda _request: respond)
-    refused = await post_step(world, project["id"], "reserve")
-    assert failed_guards(refused) == {"feasible_home_unit", "score_with_reasons"}
-    params = refused.json()["errors"][0]["params"]
-    assert params == ({"reason": reason, "retry": True} if reason else {"feasible": 0})
-    matching_finds(world)
-    assert (await step(world, project["id"], "reserve"))["reserve_score"] == 0.81
-
-
-async def test_matching_that_cannot_be_reached_is_asked_again_later(world: World) -> None:
-    def refuse(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectError("refused", request=request)
-
-    project = await walk_to(world, "screening")
-    answer_from_matching(world, refuse)
-    assert "feasible_home_unit" in failed_guards(await post_step(world, project["id"], "reserve"))
-    matching_finds(world)
-    await step(world, project["id"], "reserve")
-
-
 async def test_matching_is_asked_only_for_the_step_that_needs_it(world: World) -> None:
     asked: list[str] = []
 

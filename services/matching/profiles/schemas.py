@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from shared.db.keyset import ListSpec
 from shared.messaging.outbox import EventType
-from shared.types import Amount, Count, Input, Instant, Output, Text, decimal_text
+from shared.types import Amount, Count, Id, Input, Instant, Name, Output, Text, decimal_text
 
 
 class AcceptedStage(StrEnum):
@@ -56,6 +56,20 @@ CapCny = Annotated[Decimal, *decimal_text(f"^{_CAP}$", "5000000.00")]
 Weight = Annotated[int, Field(ge=0, le=1000)]
 
 
+Period = Annotated[
+    str,
+    Field(
+        pattern=r"^20[0-9]{2}(-H[12]|-Q[1-4])?$",
+        description="A year, half-year or quarter of the calendar.",
+        examples=["2026", "2026-H1", "2026-Q3"],
+    ),
+]
+Division = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{2}$", description="A division of GB/T 4754-2017, 01 to 97.", examples=["27"]),
+]
+
+
 class Weights(Input):
     """How much each criterion counts for this home unit; only their proportions matter."""
 
@@ -86,6 +100,87 @@ class WeightsRead(Output):
     own_enclave: int
 
 
+class Quota(Input):
+    """How many projects a home unit takes in a period, and how many at least."""
+
+    period: Period
+    projects: Count
+    at_least: Count = 0
+
+
+class QuotaRead(Output):
+    """A quota as it was set."""
+
+    period: str
+    projects: int
+    at_least: int
+
+
+class IndustryCap(Input):
+    """How many projects of one industry a home unit takes."""
+
+    industry: Division
+    projects: Count
+
+
+class IndustryCapRead(Output):
+    """A cap as it was set."""
+
+    industry: str
+    projects: int
+
+
+class BudgetKind(StrEnum):
+    """Where the money of a budget comes from."""
+
+    FUND = "fund"
+    POLICY = "policy"
+
+
+class Budget(Input):
+    """One fund or policy and what is left of it.
+
+    Without a cap per project only what is left limits; without fields every project may draw on it; without
+    a day it is open on that side.
+    """
+
+    name: Name
+    kind: BudgetKind
+    remaining_cny: CapCny
+    per_project_cap_cny: CapCny | None = None
+    supported_fields: IndustryKeys | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class BudgetRead(Output):
+    """A budget as it was set."""
+
+    name: str
+    kind: str
+    remaining_cny: Amount
+    per_project_cap_cny: Amount | None
+    supported_fields: list[str] | None
+    valid_from: date | None
+    valid_to: date | None
+
+
+class Preference(Input):
+    """A project the home unit would like to have; priority 1 is wanted most."""
+
+    project_id: Id
+    priority: Annotated[int, Field(ge=1, le=5)]
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class PreferenceRead(Output):
+    """A preference as it was set."""
+
+    project_id: str
+    priority: int
+    reason: str
+
+
 _EXAMPLE: JsonDict = {
     "description": "生物医药与高端医疗器械产业集聚区，拥有 GMP 标准厂房",
     "leading_industries": ["2710", "3581", "biotechnology"],
@@ -97,11 +192,33 @@ _EXAMPLE: JsonDict = {
     "policy_supported_fields": ["biotechnology"],
     "talent_count": 320,
     "figures_as_of": "2026-10-31",
+    "quotas": [{"period": "2027-H1", "projects": 6, "at_least": 1}],
+    "industry_caps": [{"industry": "27", "projects": 4}],
+    "budgets": [
+        {
+            "name": "生物医药产业引导基金",
+            "kind": "fund",
+            "remaining_cny": "30000000.00",
+            "per_project_cap_cny": "5000000.00",
+            "supported_fields": ["biotechnology"],
+            "valid_to": "2027-12-31",
+        }
+    ],
+    "preferences": [
+        {
+            "project_id": "prj_01jd3v9w8xk4m7q2r5t6y8z0ab",
+            "priority": 1,
+            "reason": "与现有抗体药物产线互补",
+        }
+    ],
 }
 
 
 class ProfilePut(Input):
-    """The whole profile. A field left out or null is not known, never zero and never "anything goes"."""
+    """The whole profile. A field left out or null is not known, never zero and never "anything goes".
+
+    The order within quotas, caps, budgets and preferences means nothing.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -116,6 +233,10 @@ class ProfilePut(Input):
     talent_count: Count | None = None
     weights: Weights | None = None
     figures_as_of: date | None = None
+    quotas: Annotated[list[Quota], Field(max_length=40)] | None = None
+    industry_caps: Annotated[list[IndustryCap], Field(max_length=200)] | None = None
+    budgets: Annotated[list[Budget], Field(max_length=50)] | None = None
+    preferences: Annotated[list[Preference], Field(max_length=200)] | None = None
     synthetic: bool = False
 
 
@@ -134,6 +255,10 @@ class ProfileRead(Output):
     talent_count: int | None
     weights: WeightsRead | None
     figures_as_of: date | None
+    quotas: list[QuotaRead] | None
+    industry_caps: list[IndustryCapRead] | None
+    budgets: list[BudgetRead] | None
+    preferences: list[PreferenceRead] | None
     synthetic: bool
     version: int
     created_at: Instant

@@ -1,12 +1,11 @@
 """Use cases of home-unit profiles."""
 
-from decimal import Decimal
 from typing import Any
 
 from services.matching.base import messaging, parties
 from services.matching.directory import service as directory
 from services.matching.profiles import repository
-from services.matching.profiles.errors import WeightsAllZero
+from services.matching.profiles.content import content_of, read_before
 from services.matching.profiles.schemas import PROFILE_UPDATED, ProfilePut, ProfileRead, ProfileVersionRead
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
@@ -17,9 +16,6 @@ from shared.errors import NotFound, PreconditionFailed, PreconditionRequired, ch
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import publish
-
-_FEN = Decimal("0.01")
-_SETS = ("leading_industries", "accepted_stages", "accepted_plant_classes", "policy_supported_fields")
 
 
 async def get_profile(session: ReadSession, viewer: Principal, home_unit_id: str) -> ProfileRead:
@@ -45,7 +41,7 @@ async def put_profile(
     await require_own_home_unit(tx, actor, home_unit_id)
     row = await repository.find(tx, home_unit_id)
     _check_precondition(row, expected_version, only_new)
-    content = _content(data)
+    content = content_of(data)
     changed = sorted(name for name, value in content.items() if row is None or row[name] != value)
     if row is not None and not changed:
         return ProfileRead.of(row)
@@ -72,7 +68,8 @@ async def list_versions(
     """Return one page of a profile's history."""
     await require_own_home_unit(session, viewer, home_unit_id)
     page = await repository.version_page(session, home_unit_id, query, signer)
-    return [ProfileVersionRead.of(row) for row in page.rows], page
+    versions = [{**row, "profile": read_before(row["profile"])} for row in page.rows]
+    return [ProfileVersionRead.of(version) for version in versions], page
 
 
 async def profiles_since(session: ReadSession, revision: int) -> dict[str, ProfileRead]:
@@ -87,17 +84,21 @@ async def require_own_home_unit(session: ReadSession, viewer: Principal, home_un
     await directory.require_home_unit(session, home_unit_id)
 
 
-def _content(data: ProfilePut) -> dict[str, Any]:
-    if data.weights is not None and not any(data.weights.model_dump().values()):
-        raise WeightsAllZero()
-    content = data.model_dump()
-    for name in ("max_fund_amount_cny", "remaining_budget_cny"):
-        if content[name] is not None:
-            content[name] = content[name].quantize(_FEN)
-    for name in _SETS:
-        if content[name] is not None:
-            content[name] = list(dict.fromkeys(str(entry) for entry in content[name]))
-    return content
+def profile_as_put(
+    home_unit_id: str, data: ProfilePut, before: ProfileRead | None
+) -> tuple[ProfileRead, list[str]]:
+    """Return the profile that a ``PUT`` of this would make, and which fields it would change.
+
+    Without a profile before, the fields that would no longer be unknown. Raises what the ``PUT`` would.
+    """
+    now = clock.now()
+    place = {"home_unit_id": home_unit_id, "created_at": before.created_at if before else now}
+    made = {**place, "updated_at": now, "version": before.version + 1 if before else 1}
+    content = content_of(data)
+    after = ProfileRead.of({**made, **content})
+    old = before or ProfileRead.of({**made, **content_of(ProfilePut())})
+    changed = sorted(name for name in content if getattr(after, name) != getattr(old, name))
+    return after, changed
 
 
 def _check_precondition(row: Row | None, expected_version: int | None, only_new: bool) -> None:

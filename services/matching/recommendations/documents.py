@@ -2,7 +2,8 @@
 
 What another party may not see is left out here. A home unit's weights and what it can spend are its own.
 With the published scales anybody could compute them from exact points, so an outsider gets no points and
-the score only in hundredths.
+the score only in hundredths. The team's weights are published, so the team's side would tell the withheld
+criterion to the last digit: to an outsider it, and what is computed from it, is not given at all.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from functools import cache
 from typing import Any
 
 from services.matching.engine.scoring import labels
-from services.matching.engine.scoring.criteria import FULL, SCORE_SCALE
+from services.matching.engine.scoring.criteria import FULL, SCORE_SCALE, TEAM_WEIGHTS
 from services.matching.engine.scoring.explanation import CriterionExplanation
 from services.matching.engine.scoring.features import Source
-from services.matching.engine.scoring.gates import GATES
+from services.matching.engine.scoring.gates import GATES, OUTCOMES, PASS
 from services.matching.engine.scoring.ranking import OpenCandidate, Ranked, Recommendations, Refusal
 from services.matching.recommendations.facts import UNRECORDED_GATES
 
@@ -57,11 +58,27 @@ def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians:
         "score": _score(item.score, outsider),
         "points": None if outsider else item.score,
         "redacted": outsider,
+        "two_sided": _two_sided(item, outsider),
         "gates": _all_passed(wording, item.unlimited) if explained else [],
         "criteria": [_criterion(entry, wording, outsider, sees_medians) for entry in item.explanation]
         if explained
         else [],
     }
+
+
+def _two_sided(item: Ranked, outsider: bool) -> Document:
+    sides = item.both_sides
+    return {
+        "project_score": None if outsider else sides.project / FULL,
+        "home_unit_score": _score(item.score, outsider) if outsider else sides.home_unit / FULL,
+        "reciprocal_score": None if outsider else sides.reciprocal / FULL,
+        "shadow_price": _millionths(sides.shadow_price),
+        "scarcity_adjusted_score": None if outsider else _millionths(sides.scarcity_adjusted),
+    }
+
+
+def _millionths(value: int | None) -> float | None:
+    return None if value is None else value / FULL
 
 
 def open_item(item: OpenCandidate, wording: Wording, *, outsider: bool) -> Document:
@@ -114,12 +131,15 @@ def summary(result: Recommendations, wording: Wording) -> Document:
 
 @cache
 def _all_passed(wording: Wording, unlimited: tuple[str, ...]) -> list[Document]:
-    return [
-        _gate(gate, "not_recorded", _NOT_RECORDED, wording)
-        if gate in UNRECORDED_GATES
-        else _gate(gate, "pass", _UNLIMITED if gate in unlimited else _PASSED, wording)
-        for gate in GATES
-    ]
+    return [gate_document(gate, PASS, wording, gate in unlimited) for gate in GATES]
+
+
+def gate_document(gate: str, outcome: int, wording: Wording, unlimited: bool = False) -> Document:
+    """Return one gate and what it came to."""
+    if gate in UNRECORDED_GATES:
+        return _gate(gate, "not_recorded", _NOT_RECORDED, wording)
+    reason = (_UNLIMITED if unlimited else _PASSED, _UNKNOWN, labels.FAILURES[gate])[outcome]
+    return _gate(gate, OUTCOMES[outcome], reason, wording)
 
 
 @cache
@@ -160,6 +180,8 @@ def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, se
         "score": None if hidden else entry.score / FULL,
         "weight_permille": None if outsider else entry.weight,
         "points": None if outsider else entry.points,
+        "team_weight_permille": TEAM_WEIGHTS[entry.criterion],
+        "team_points": None if hidden else TEAM_WEIGHTS[entry.criterion] * entry.score,
         "median_value": entry.median_value if sees_medians or not private else None,
         "comparison": None if hidden else entry.comparison,
         "sources": [] if hidden else [_source(source) for source in entry.sources],

@@ -42,7 +42,8 @@ class LiveEngine:
         self._checked_at = float("-inf")
         self._lock = asyncio.Lock()
         self.as_of: datetime | None = None
-        self.shadow_prices: Mapping[str, int] = {}
+        self.shadow_prices: dict[str, int] = {}
+        """Of home units, in millionths, from the last published round; a home unit without one has none."""
         self._forget(State(0, 0))
 
     def _forget(self, state: State) -> None:
@@ -82,6 +83,14 @@ class LiveEngine:
     def has_home_unit(self, home_unit_id: str) -> bool:
         """Tell whether the engine has this home unit."""
         return home_unit_id in self.snapshot.home_table.rows
+
+    def home_unit(self, home_unit_id: str) -> HomeUnit | None:
+        """Return a home unit on file, if the engine has it."""
+        return self._homes.get(home_unit_id) if self.has_home_unit(home_unit_id) else None
+
+    def profile_of(self, home_unit_id: str) -> ProfileRead | None:
+        """Return a home unit's profile as the engine knows it."""
+        return self._profiles.get(home_unit_id)
 
     def visible_to(self, organisation_id: str | None) -> frozenset[str]:
         """Return the projects of which an organisation is a party."""

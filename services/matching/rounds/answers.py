@@ -36,10 +36,11 @@ class CertificateRead(Output):
 
 
 class CheckRead(Output):
-    """One thing that was checked."""
+    """One thing that was checked, and what was found."""
 
     name: str
     passed: bool
+    reason: str
 
 
 class Checks(Output):

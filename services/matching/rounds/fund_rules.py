@@ -40,7 +40,9 @@ def fund_rules(found: Participants) -> Demands:
         budgets = _valid(home, found)
         if budgets is None:
             continue
-        resources.append((place, 0, sum(left for _, left in budgets)))
+        together = _yuan(home.features.remaining_budget_cny, ROUND_FLOOR)
+        listed = sum(left for _, left in budgets)
+        resources.append((place, 0, listed if together is None else min(listed, together)))
         for fields in sorted({fields for fields, _ in budgets if fields is not None}):
             if fields not in groups:
                 if len(groups) == MAX_GROUPS:
@@ -54,9 +56,9 @@ def fund_rules(found: Participants) -> Demands:
 
 
 def _valid(home: Home, found: Participants) -> list[tuple[tuple[str, ...] | None, int]] | None:
-    """The budgets open today with what is left of them; None where nothing is known."""
-    budgets: Any = getattr(home.profile, "budgets", None)
-    if budgets is None:
+    """The budgets open today with what is left of them, or what is left in all; None if nothing is known."""
+    budgets = home.profile.budgets if home.profile else None
+    if not budgets:
         left = _yuan(home.features.remaining_budget_cny, ROUND_FLOOR)
         return None if left is None else [(None, left)]
     return [

@@ -13,10 +13,9 @@ from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.scoring import industries
-from services.matching.engine.scoring.compilation import CompiledProject
-from services.matching.engine.scoring.evaluation import for_project
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.snapshot import Snapshot
+from services.matching.engine.scoring.two_sided import scores_of_project
 from services.matching.rounds.fund_rules import Demands, fund_rules
 from services.matching.rounds.participants import Home, Participants
 
@@ -100,7 +99,7 @@ def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     u, v = np.full(shape, NONE, np.int32), np.full(shape, NONE, np.int32)
     places, pairs = _Places(found.projects, found.homes), 0
     for row, project in enumerate(found.projects):
-        permitted, ours, theirs = _two_sided(snapshot, snapshot.compiled(project))
+        permitted, ours, theirs = scores_of_project(snapshot, snapshot.compiled(project))
         u[row], v[row] = np.where(permitted, ours, NONE), np.where(permitted, theirs, NONE)
         pairs += int(np.count_nonzero(permitted))
         if pairs > MAX_PAIRS:
@@ -112,22 +111,13 @@ def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return u, v
 
 
-def _two_sided(
-    snapshot: Snapshot, project: CompiledProject
-) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
-    """What both sides think of each other, in the row order of the home units."""
-    found, _, _ = for_project(snapshot, project)
-    v = found.total // 1000
-    return (found.outcomes == 0).all(axis=0), v, v
-
-
 def _quota_of(home: Home, settings: Mapping[str, Any]) -> _Quota | None:
     override = [one for one in settings["quotas"] if one["home_unit_id"] == home.features.id]
     if len(override) > 1:
         raise InvalidMarket(f"two quotas are set for the home unit {home.features.id}")
     if override:
         return _Quota(override[0]["projects"], override[0]["at_least"])
-    for quota in getattr(home.profile, "quotas", None) or ():
+    for quota in (home.profile.quotas if home.profile else None) or ():
         if quota.period == settings["period"]:
             return _Quota(quota.projects, quota.at_least)
     return None
@@ -146,7 +136,7 @@ def _industry_caps(homes: Sequence[Home]) -> list[tuple[int, str, int]]:
     return [
         (place, cap.industry, cap.projects)
         for place, home in enumerate(homes)
-        for cap in getattr(home.profile, "industry_caps", None) or ()
+        for cap in (home.profile.industry_caps if home.profile else None) or ()
     ]
 
 
@@ -192,7 +182,7 @@ def _commitments(
 
 def _preferences(homes: Sequence[Home], places: _Places) -> Iterator[tuple[int, int, str, int, str]]:
     for place, home in enumerate(homes):
-        for one in getattr(home.profile, "preferences", None) or ():
+        for one in (home.profile.preferences if home.profile else None) or ():
             if one.project_id in places.project:
                 value = (6 - one.priority) * PREFERENCE_STEP
                 yield places.project[one.project_id], place, "weight", value, home.features.id

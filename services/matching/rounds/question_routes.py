@@ -48,7 +48,7 @@ async def get_certificate(round_id: str, access: Read, run: RunNumber = None) ->
 
 @router.post(":verify", response_model=Checks, operation_id="verifyRound", responses=_NO_RESULT)
 async def verify_round(round_id: str, access: Read) -> Response:
-    """Check the stored result of the last run."""
+    """Let the independent verifier check the last run, against what was committed to before it."""
     database, computing = access.state.database, _computing(access)
     return access.item(await questions.verify(database, computing, access.principal, round_id))
 

@@ -68,12 +68,14 @@ async def read_certificate(
 
 
 async def verify(database: Database, computing: Computing, viewer: Principal, round_id: str) -> Checks:
-    """Check the stored result of the last run."""
+    """Let the independent verifier check the last run, against what was committed to before it."""
     async with database.read() as session:
         row = await require_round(session, viewer, round_id)
         _require_shown(viewer, row)
+        run = await _finished(session, row, None)
         stored = await _documents(session, row)
-    found = await computing(check_run, *stored)
+    known = {name: run[name] for name in ("commitment", "configuration_hash")}
+    found = await computing(check_run, *stored, known)
     return Checks.model_validate({"passed": all(one["passed"] for one in found), "checks": found})
 
 

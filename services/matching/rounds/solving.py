@@ -1,17 +1,17 @@
 """What a worker process is asked to do with the documents of a run: plain data in, plain data out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from services.matching import verifier
 from services.matching.engine.markets import solving
-from services.matching.engine.markets.canonical import digest, sha256
+from services.matching.engine.markets.canonical import sha256
 from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible, InvalidConfiguration, InvalidMarket
-from services.matching.engine.markets.feasibility import broken
-from services.matching.engine.markets.figures import figures_of
-from services.matching.engine.markets.lottery import commitment
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.rounds.documents import (
     Document,
@@ -100,23 +100,10 @@ def _prices(market: Market, certificate: Document) -> dict[str, int] | None:
     return {name: price // scale for name, price in zip(market.home_unit_ids, prices, strict=False)}
 
 
-def check_run(snapshot: bytes, result: bytes) -> list[dict[str, Any]]:
-    """Check a stored result by what it says of itself: hashes, commitment, every rule, and its figures."""
-    run = Loaded.of(snapshot, result)
-    document, market = run.document, run.market
-    whole = {**document, "snapshot": market.document()}
-    claimed = whole.pop("result_hash")
-    assignment = run.array
-    figures = figures_of(market, run.configuration, assignment)
-    checks = {
-        "result_hash": (digest(whole), claimed),
-        "snapshot_hash": (market.hash, document["snapshot_hash"]),
-        "configuration_hash": (run.configuration.hash, document["configuration_hash"]),
-        "commitment": (commitment(run.seed, market.hash), document["commitment"]),
-        "rules": (broken(market, assignment), []),
-        "figures": (figures, {name: document["figures"].get(name) for name in figures}),
-    }
-    return [{"name": name, "passed": found == said} for name, (found, said) in checks.items()]
+def check_run(snapshot: bytes, result: bytes, known: dict[str, str]) -> list[dict[str, Any]]:
+    """Let the independent verifier check a stored result, against what was published before it as well."""
+    document = {**unpacked(result), "snapshot": unpacked(snapshot)}
+    return [one._asdict() for one in verifier.verify(document, **known)]
 
 
 def propensities(snapshot: bytes, result: bytes, replays: int) -> list[dict[str, Any]]:
@@ -124,9 +111,9 @@ def propensities(snapshot: bytes, result: bytes, replays: int) -> list[dict[str,
     run = Loaded.of(snapshot, result)
     counts = np.zeros((run.market.shape[0], run.market.shape[1] + 1), np.int64)
     rows = np.arange(run.market.shape[0])
-    for number in range(replays):
-        seed = sha256(f"{run.market.hash} replay {number}")
-        counts[rows, solving.solve(run.market, run.configuration, seed).assignment] += 1
+    seeds = [sha256(f"{run.market.hash} replay {number}") for number in range(replays)]
+    for assignment in _replayed(run, seeds):
+        counts[rows, assignment] += 1
     return [
         {
             "project_id": project_id,
@@ -138,3 +125,9 @@ def propensities(snapshot: bytes, result: bytes, replays: int) -> list[dict[str,
         }
         for project_id, found in zip(run.market.project_ids, counts, strict=True)
     ]
+
+
+def _replayed(run: Loaded, seeds: list[str]) -> Iterator[NDArray[np.int64]]:
+    """The assignment under each seed."""
+    for seed in seeds:
+        yield solving.solve(run.market, run.configuration, seed).assignment

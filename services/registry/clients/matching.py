@@ -1,14 +1,21 @@
 """Matching as registry sees it: whether some home unit fits a project, how well, and why."""
 
 import asyncio
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.http import ServiceClient, TransportError
+from shared.ids import ID_PATTERN
 from shared.logging import get_logger
 
 _CATCHING_UP_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+_RUBBISH = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading an answer raises that is none."""
+
+_REASONS = 50
 _log = get_logger(__name__)
 
 
@@ -61,7 +68,7 @@ class MatchingClient:
             if answer.status_code != 200:
                 raise MatchingUnavailable(f"status {answer.status_code}")
             return _recommendation(answer.json())
-        except (TransportError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (TransportError, OSError, *_RUBBISH) as error:
             _log.warning("matching_unavailable", error=type(error).__name__)
             raise MatchingUnavailable(type(error).__name__) from error
 
@@ -74,17 +81,33 @@ def _recommendation(document: dict[str, Any]) -> Recommendation:
     feasible, items = int(document["feasible_count"]), document["items"]
     version = int(document["project_version"])
     if not feasible or not items:
-        return Recommendation(version, feasible if items else 0, None, None, ())
+        return Recommendation(version, max(feasible, 0) if items else 0, None, None, ())
     best = items[0]
-    reasons = tuple(_reason(criterion) for criterion in best.get("criteria", ()))
-    return Recommendation(version, feasible, str(best["home_unit_id"]), float(best["score"]), reasons)
+    reasons = tuple(_reason(criterion) for criterion in best.get("criteria", ())[:_REASONS])
+    score, home_unit_id = float(best["score"]), best["home_unit_id"]
+    if feasible < 0 or not 0 <= score <= 1 or not re.fullmatch(ID_PATTERN, home_unit_id):
+        raise ValueError("no recommendation")
+    return Recommendation(version, feasible, home_unit_id, score, reasons)
 
 
 def _reason(criterion: dict[str, Any]) -> dict[str, Any]:
-    text = criterion.get("text") or {}
+    text, score = criterion.get("text") or {}, criterion.get("score")
     return {
-        "criterion": str(criterion["criterion"]),
-        "score": criterion.get("score"),
-        "zh": text.get("zh"),
-        "en": text.get("en"),
+        "criterion": _text(criterion["criterion"]),
+        "score": None if score is None else _finite(score),
+        "zh": _text(text.get("zh")),
+        "en": _text(text.get("en")),
     }
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("not a number")
+    return value
+
+
+def _text(value: str | None) -> str | None:
+    """Refuse what is no text that both databases can keep."""
+    if value is not None and "\0" in value.encode().decode():
+        raise ValueError("a text with a NUL")
+    return value

@@ -45,7 +45,8 @@ def _moved(previous: NDArray[np.int64], assignment: NDArray[np.int64]) -> list[i
 def envy(market: Market, assignment: NDArray[np.int64]) -> int:
     """Count justified envy: (p, q), p prefers q's home unit to its own and is preferred there to q."""
     u, v = adjusted_scores(market)
-    own = np.where(assignment == NONE, NONE, u[np.arange(len(u)), np.maximum(assignment, 0)])
+    own, taken = np.full(len(u), NONE), np.flatnonzero(assignment != NONE)
+    own[taken] = u[taken, assignment[taken]]
     found = 0
     for home in np.unique(assignment[assignment != NONE]).tolist():
         wishing = v[u[:, home] > own, home]

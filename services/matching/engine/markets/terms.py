@@ -37,7 +37,7 @@ def reciprocal(u: NDArray[np.int32], v: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def pair_weights(market: Market, configuration: Configuration) -> NDArray[np.int64]:
-    """Return what assigning each pair adds to the welfare, P × H; meaningless where not permitted.
+    """Return what assigning each pair adds to the welfare, P × H; 0 where not permitted.
 
     Reciprocal mean + ``match_bonus`` − ``move_penalty`` for a project that was somewhere else before.
     """
@@ -46,7 +46,7 @@ def pair_weights(market: Market, configuration: Configuration) -> NDArray[np.int
         homes = np.arange(market.shape[1])
         was = market.previous[:, None]
         weights -= np.where((was != NONE) & (was != homes), configuration.move_penalty, 0)
-    return weights
+    return np.where(market.permitted, weights, 0)
 
 
 def project_lists(market: Market, configuration: Configuration) -> list[NDArray[np.int64]]:

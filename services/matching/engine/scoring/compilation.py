@@ -20,8 +20,8 @@ from services.matching.engine.scoring.gates import FAIL, UNKNOWN
 from services.matching.engine.scoring.grams import Grams
 from services.matching.engine.scoring.text import bigrams
 
-_STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
-_PLANT_BIT = {plant: 1 << place for place, plant in enumerate(PLANT_CLASSES)}
+STAGE_BIT = {stage: 1 << place for place, stage in enumerate(STAGES)}
+PLANT_BIT = {plant: 1 << place for place, plant in enumerate(PLANT_CLASSES)}
 AMOUNT_LIMIT_CNY = 10**13
 SPACE_LIMIT_M2 = 10**9
 
@@ -60,8 +60,15 @@ class Codes:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._codes)
+
     def __call__(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
+
+    def get(self, name: str) -> int | None:
+        """The code of a name that was seen, else None."""
+        return self._codes.get(name)
 
     def sorted(self, names: Iterable[str]) -> Grams:
         return np.array(sorted(self(name) for name in names), np.int32)
@@ -74,6 +81,18 @@ class Codes:
                 raise ValueError("at most 63 city clusters can be told apart")
             bits |= 1 << code
         return bits
+
+
+class Overlay(Codes):
+    """Codes that go on where others end; those others never learn the names first seen here."""
+
+    def __init__(self, below: Codes) -> None:
+        super().__init__()
+        self._below = below
+
+    def __call__(self, name: str) -> int:
+        known = self._below.get(name)
+        return len(self._below) + super().__call__(name) if known is None else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +128,9 @@ def compile_home(
     nodes, grams = industries.ancestors(home.leading_industries), vocabulary.sorted(bigrams(home.description))
     row = HomeColumns(
         code=organisations(home.id),
-        accepted_stages=_mask(home.accepted_stages or (), _STAGE_BIT),
+        accepted_stages=_mask(home.accepted_stages or (), STAGE_BIT),
         stage_refusal=_refusal(home.accepted_stages is not None),
-        accepted_plants=_mask({"none"} | (home.accepted_plant_classes or set()), _PLANT_BIT),
+        accepted_plants=_mask({"none"} | (home.accepted_plant_classes or set()), PLANT_BIT),
         plant_refusal=_refusal(home.accepted_plant_classes is not None),
         space_sure_m2=NONE if space is None else space,
         space_at_most_m2=SMALL_MAX if space is None else space,
@@ -157,8 +176,8 @@ def compile_project(
     lock, enclave = project.legal_lock_home_unit_id, project.enclave_home_unit_id
     limit = project.max_distance_km
     row = ProjectColumns(
-        stage_bit=_STAGE_BIT[project.stage],
-        plant_bit=0 if project.plant_class is None else _PLANT_BIT[project.plant_class],
+        stage_bit=STAGE_BIT[project.stage],
+        plant_bit=0 if project.plant_class is None else PLANT_BIT[project.plant_class],
         plant_refusal=_refusal(project.plant_class is not None),
         space_at_most_m2=SMALL_MAX if space is None else space or NONE,
         space_at_least_m2=space or NONE,

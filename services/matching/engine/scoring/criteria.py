@@ -31,6 +31,13 @@ CRITERIA = (
 DEFAULT_WEIGHTS: Mapping[str, int] = dict(
     zip(CRITERIA, (320, 120, 120, 120, 80, 60, 100, 40, 20, 20), strict=True)
 )
+TEAM_WEIGHTS: Mapping[str, int] = dict(
+    zip(CRITERIA, (80, 20, 200, 200, 120, 60, 40, 180, 100, 0), strict=True)
+)
+"""What a team asks of a place: room and plant, money, its own wish, not too far, people to hire, its trade's
+suppliers nearby. Fixed and the same for all; in whose enclave the project sits is the home unit's concern."""
+
+TEAM_COLUMN = np.array([TEAM_WEIGHTS[name] for name in CRITERIA], np.int32)
 
 DISTANCE_ZERO_M = 2_000_000
 PRIOR_LANDED, PRIOR_NOT_LANDED = 2, 8

@@ -1,5 +1,6 @@
 """Gates and scores for one project against all home units, or one home unit against all projects."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import reduce
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.scoring import criteria, gates
-from services.matching.engine.scoring.columns import ProjectColumns, grown
+from services.matching.engine.scoring.columns import Column, ProjectColumns, grown
 from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject
 from services.matching.engine.scoring.criteria import PairColumns
 from services.matching.engine.scoring.snapshot import Snapshot
@@ -20,10 +21,14 @@ _TEXT_FACTOR = 1_000_000 / FULL_SCALE
 
 @dataclass(slots=True)
 class Evaluation:
-    """Outcomes per gate and candidate, and the score each candidate has or would have."""
+    """Outcomes per gate and candidate, and the points each candidate has or would have.
+
+    ``team``: its points by the team's weights; None where they were not asked for.
+    """
 
     outcomes: NDArray[np.int8]
     total: NDArray[np.int32]
+    team: NDArray[np.int32] | None = None
 
 
 def text_column(shared: NDArray[np.integer], grams: int, gram_counts: NDArray[np.int32]) -> Any:
@@ -73,7 +78,7 @@ def for_project(
     return Evaluation(outcomes, total), pair, scores
 
 
-def for_home(snapshot: Snapshot, home: CompiledHome) -> Evaluation:
+def for_home(snapshot: Snapshot, home: CompiledHome, *, both_sides: bool = False) -> Evaluation:
     """The evaluation of every project, remembered for the home units asked for last."""
     lens = snapshot.lenses.pop(home.features.id, None)
     if lens is None or lens.home is not home:
@@ -81,7 +86,7 @@ def for_home(snapshot: Snapshot, home: CompiledHome) -> Evaluation:
     snapshot.lenses[home.features.id] = lens
     if len(snapshot.lenses) > _LENSES:
         snapshot.lenses.popitem(last=False)
-    return lens.evaluation()
+    return lens.evaluation(both_sides)
 
 
 class Lens:
@@ -91,12 +96,15 @@ class Lens:
         self._snapshot, self.home = snapshot, home
         self._outcomes = np.zeros((len(gates.GATES), 16), np.int8)
         self._total = np.zeros(16, np.int32)
+        self._team: NDArray[np.int32] | None = None
         self._epoch, self._seen = -1, 0
         self._grams = frozenset(home.grams.tolist())
         self._fits = self._supports = np.zeros(0, np.int32)
 
-    def evaluation(self) -> Evaluation:
+    def evaluation(self, both_sides: bool = False) -> Evaluation:
         log, size = self._snapshot.project_log, len(self._snapshot.project_rows)
+        if both_sides and self._team is None:
+            self._team, self._epoch = np.zeros(16, np.int32), -1
         fresh = self._epoch == self._snapshot.project_epoch
         changed = sorted({row for row in log[self._seen :] if row < size}) if fresh else []
         if not fresh or 4 * len(changed) > size:
@@ -104,7 +112,8 @@ class Lens:
         elif changed:
             self._apply(np.array(changed, np.int64), self._some_texts(changed), size)
         self._epoch, self._seen = self._snapshot.project_epoch, len(log)
-        return Evaluation(self._outcomes[:, :size], self._total[:size])
+        team = None if self._team is None else self._team[:size]
+        return Evaluation(self._outcomes[:, :size], self._total[:size], team)
 
     def _all_texts(self, size: int) -> Any:
         shared = self._snapshot.project_segments.shared(self.home.grams, size)
@@ -135,13 +144,12 @@ class Lens:
             preference=self._preferences(size)[rows],
             policy=(self._supports[projects.pattern] > 0) | (projects.fund_at_most_cny == -1),
         )
-        total = np.zeros(count, np.int32)
-        for weight, column in zip(
-            self.home.weights, criteria.scores(self.home.row, projects, pair), strict=True
-        ):
-            total += np.multiply(column, weight, dtype=np.int32)
+        columns = criteria.scores(self.home.row, projects, pair)
         self._outcomes[:, rows] = gates.evaluate(self.home.row, projects, pair, count)
-        self._total[rows] = total
+        self._total[rows] = _weighed(self.home.weights, columns, count)
+        if self._team is not None:
+            self._team = grown(self._team, size)
+            self._team[rows] = _weighed(criteria.TEAM_COLUMN.tolist(), columns, count)
 
     def _preferences(self, size: int) -> NDArray[np.int32]:
         column, home_id = np.zeros(size, np.int32), self.home.features.id
@@ -150,3 +158,10 @@ class Lens:
             wishes = self._snapshot.project_rows[row].features.preferred_home_unit_ids
             column[row] = criteria.preference(wishes.index(home_id))
         return column
+
+
+def _weighed(weights: Iterable[int], columns: Iterable[Column], count: int) -> NDArray[np.int32]:
+    total = np.zeros(count, np.int32)
+    for weight, column in zip(weights, columns, strict=True):
+        total += np.multiply(column, weight, dtype=np.int32)
+    return total

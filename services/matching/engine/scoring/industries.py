@@ -41,6 +41,11 @@ def _section(division: int) -> str | None:
     return next((section for section, last in _LAST_DIVISION.items() if division <= last), None)
 
 
+def division_exists(code: str) -> bool:
+    """Whether GB/T 4754-2017 has the division that a code of two to four digits begins with."""
+    return _section(int(code[:2])) is not None
+
+
 @lru_cache(maxsize=8192)
 def path(key: str) -> tuple[str, ...]:
     """Section, division, group and class of a code; a strategic field is its own path."""

@@ -1,14 +1,15 @@
 """The two entry points: home units for a project, projects for a home unit."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.scoring import evaluation, labels
+from services.matching.engine.scoring import evaluation, labels, two_sided
 from services.matching.engine.scoring.compilation import (
     PROJECT_FIELDS,
     CompiledHome,
@@ -28,6 +29,9 @@ from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.gates import FAIL, GATES, OUTCOMES, PASS, UNKNOWN
 from services.matching.engine.scoring.questions import Collector, Question
 from services.matching.engine.scoring.snapshot import Snapshot
+from services.matching.engine.scoring.two_sided import PairScores
+
+NO_PRICES: Mapping[str, int] = MappingProxyType({})
 
 
 class Ranked(NamedTuple):
@@ -40,6 +44,7 @@ class Ranked(NamedTuple):
     explanation: tuple[CriterionExplanation, ...]
     unlimited: tuple[str, ...]
     """Gates that hold because no limit was stated."""
+    both_sides: PairScores
 
 
 class OpenCandidate(NamedTuple):
@@ -106,12 +111,23 @@ class Recommendations:
         return {gate: OUTCOMES[o] for gate, o in zip(GATES, self._outcomes[:, row].tolist(), strict=True)}
 
 
-def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: int = 10) -> Recommendations:
+def recommend_home_units(
+    snapshot: Snapshot,
+    project: ProjectFeatures,
+    limit: int = 10,
+    order: str = "score",
+    prices: Mapping[str, int] = NO_PRICES,
+) -> Recommendations:
+    """Rank the home units for a project by one of ``ORDERS``; ``prices``: shadow prices in millionths."""
     compiled = snapshot.compiled(project)
     result, pair, scores = evaluation.for_project(snapshot, compiled)
     ids, homes = snapshot.home_table.ids, snapshot.home_rows
     verdict = result.outcomes.max(axis=0)
-    best = _top(result.total, verdict == PASS, ids, limit)
+    keys: NDArray[np.signedinteger[Any]] = result.total
+    if order != "score":
+        sides = two_sided.quantised(result.outcomes, two_sided.team_points(scores), result.total)
+        keys = two_sided.order_keys(order, sides, [prices.get(home_unit_id) for home_unit_id in ids])
+    best = _top(keys, verdict == PASS, ids, limit)
     middle, sources = medians(snapshot, compiled, pair), sources_of(project, PROJECT_FIELDS)
     columns = scores[:, best].T.tolist()
     explained = [
@@ -120,10 +136,10 @@ def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: in
     ]
     unlimited = _unlimited(project)
     ranked = tuple(
-        Ranked(rank, ids[row], homes[row].features.name, sum([e.points for e in entries]), entries, unlimited)
+        _ranked(rank, ids[row], homes[row].features.name, entries, unlimited, prices.get(ids[row]))
         for rank, (row, entries) in enumerate(zip(best, explained, strict=True), 1)
     )
-    undecided = _top(result.total, verdict == UNKNOWN, ids, limit)
+    undecided = _top(keys, verdict == UNKNOWN, ids, limit)
     collector, candidates = Collector(), []
     for row in undecided:
         home = homes[row]
@@ -144,26 +160,35 @@ def recommend_home_units(snapshot: Snapshot, project: ProjectFeatures, limit: in
 
 
 def recommend_projects(
-    snapshot: Snapshot, home_unit_id: str, limit: int = 10, among: Collection[str] | None = None
+    snapshot: Snapshot,
+    home_unit_id: str,
+    limit: int = 10,
+    among: Collection[str] | None = None,
+    order: str = "score",
+    prices: Mapping[str, int] = NO_PRICES,
 ) -> Recommendations:
     """``among``: the only projects to consider; None for all on file."""
-    home = snapshot.home_unit(home_unit_id)
-    result = evaluation.for_home(snapshot, home)
+    home, price = snapshot.home_unit(home_unit_id), prices.get(home_unit_id)
+    result = evaluation.for_home(snapshot, home, both_sides=order != "score")
     ids, projects = snapshot.project_table.ids, snapshot.project_rows
     if among is not None:
         rows = sorted(snapshot.project_table.rows.keys() & among, key=snapshot.project_table.rows.__getitem__)
         chosen = [snapshot.project_table.rows[project_id] for project_id in rows]
-        result = evaluation.Evaluation(result.outcomes[:, chosen], result.total[chosen])
+        team = None if result.team is None else result.team[chosen]
+        result = evaluation.Evaluation(result.outcomes[:, chosen], result.total[chosen], team)
         ids, projects = rows, [projects[row] for row in chosen]
     verdict = result.outcomes.max(axis=0)
+    keys: NDArray[np.signedinteger[Any]] = result.total
+    if result.team is not None and order != "score":
+        sides = two_sided.quantised(result.outcomes, result.team, result.total)
+        keys = two_sided.order_keys(order, sides, [price] * len(ids))
     ranked = []
-    for rank, row in enumerate(_top(result.total, verdict == PASS, ids, limit), 1):
+    for rank, row in enumerate(_top(keys, verdict == PASS, ids, limit), 1):
         features = projects[row].features
         entries = explain_pair(snapshot, features, home_unit_id)
-        score, unlimited = int(result.total[row]), _unlimited(features)
-        ranked.append(Ranked(rank, ids[row], features.title, score, entries, unlimited))
+        ranked.append(_ranked(rank, ids[row], features.title, entries, _unlimited(features), price))
     collector, candidates = Collector(), []
-    for row in _top(result.total, verdict == UNKNOWN, ids, limit):
+    for row in _top(keys, verdict == UNKNOWN, ids, limit):
         unknown = _unknown(result.outcomes[:, row].tolist())
         candidates.append(
             OpenCandidate(ids[row], projects[row].features.title, int(result.total[row]), unknown)
@@ -193,6 +218,19 @@ def explain_pair(
     return _explain_row(row, snapshot.home_rows[row], compiled, pair, middle, column, sources)
 
 
+def _ranked(
+    rank: int,
+    candidate_id: str,
+    name: str,
+    entries: tuple[CriterionExplanation, ...],
+    unlimited: tuple[str, ...],
+    price: int | None,
+) -> Ranked:
+    points = sum([entry.points for entry in entries])
+    sides = two_sided.pair_scores([entry.score for entry in entries], points, price)
+    return Ranked(rank, candidate_id, name, points, entries, unlimited, sides)
+
+
 def _explain_row(
     row: int,
     home: CompiledHome,
@@ -214,7 +252,16 @@ def _explain_row(
     return explain(facts, middle, scores, sources)
 
 
-def _top(total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int) -> list[int]:
+def best_rows(
+    total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
+) -> list[int]:
+    """Rows of the best allowed candidates, as every ranking orders them."""
+    return _top(total, allowed, ids, limit)
+
+
+def _top(
+    total: NDArray[np.signedinteger[Any]], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
+) -> list[int]:
     """Rows of the best allowed candidates; equal scores in the order of their ids."""
     rows = np.flatnonzero(allowed)
     if limit <= 0 or not rows.size:

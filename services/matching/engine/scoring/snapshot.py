@@ -17,6 +17,7 @@ from services.matching.engine.scoring.compilation import (
     Codes,
     CompiledHome,
     CompiledProject,
+    Overlay,
     Place,
     compile_home,
     compile_project,
@@ -95,6 +96,12 @@ class Snapshot:
 
     def home_unit(self, home_unit_id: str) -> CompiledHome:
         return self.home_rows[self.home_table.rows[home_unit_id]]
+
+    def hypothetical(self, features: HomeUnitFeatures) -> CompiledHome:
+        """A home unit as it might be, comparable with what is on file and not put there."""
+        return compile_home(
+            features, Overlay(self._organisations), Overlay(self._clusters), Overlay(self._vocabulary)
+        )
 
     @property
     def weights(self) -> NDArray[np.int32]:
