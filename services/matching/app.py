@@ -11,6 +11,7 @@ from services.matching.base import idempotency_keys, messaging, parties
 from services.matching.clients.registry import RegistryClient
 from services.matching.directory import service as directory
 from services.matching.directory.revocations import Revocations
+from services.matching.evaluation.routes import router as evaluation_router
 from services.matching.profiles.routes import router as profiles_router
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
@@ -80,6 +81,7 @@ def create_app(
                 offers_router,
                 rounds_router,
                 questions_router,
+                evaluation_router,
                 feed_router("matching:events:read"),
                 consumer_router("matching"),
             ],

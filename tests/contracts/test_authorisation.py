@@ -226,7 +226,7 @@ async def test_a_party_is_let_in_with_the_same_requests(world: World) -> None:
     for operation in guarded(world):
         if operation.name == "streamEvents":
             continue
-        answer = await world.send(operation, f"Bearer {world.token(world.party_of(operation))}")
+        answer = await world.send(operation, f"Bearer {world.token_of(operation)}")
         reading = operation.method == "get"
         if answer.status_code not in ((200,) if reading else (200, 201, 202, 204, 409, 412)):
             problems[operation.name] = (answer.status_code, answer.text[:300])

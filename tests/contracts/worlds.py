@@ -79,7 +79,7 @@ class World:
 
     ``party`` may do everything, except where ``parties`` names another; ``outsiders`` are organisations with
     records of their own, the last of which ``markers`` tell, and no part in ours; ``onlookers`` are parties
-    who read and do not decide; ``administration`` has network reach.
+    who read and do not decide. Operations in ``reach`` are for callers who see the whole network.
     """
 
     service: ServiceUnderTest
@@ -93,7 +93,7 @@ class World:
     paths: Mapping[str, str] = field(default_factory=dict)
     queries: Mapping[str, str] = field(default_factory=dict)
     parties: Mapping[str, str] = field(default_factory=dict)
-    administration: str | None = None
+    reach: frozenset[str] = frozenset()
 
     @property
     def operations(self) -> list[Operation]:
@@ -104,9 +104,11 @@ class World:
 
     def token(self, organisation_id: str | None, *scopes: str, **claims: Any) -> str:
         granted = " ".join(scopes or sorted(scopes_of(self.service.name)))
-        if organisation_id is not None and organisation_id == self.administration:
-            claims = {"sees_network": True, **claims}
         return access_token(organisation_id, granted, client_id=f"cli_of_{organisation_id}", **claims)
+
+    def token_of(self, operation: Operation) -> str:
+        """Return a token with which the operation succeeds."""
+        return self.token(self.party_of(operation), sees_network=operation.name in self.reach)
 
     def path(self, operation: Operation) -> str:
         path = self.paths.get(operation.name) or operation.path.format(**self.ids)

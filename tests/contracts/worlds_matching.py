@@ -16,7 +16,6 @@ from tests.matching.registry_double import (
 )
 from tests.matching.rounds_world import OFFER
 
-ADMINISTRATION = identifier("org", "网络管理方")
 BY_THE_ADMINISTRATION = (
     "createRound",
     "updateRound",
@@ -52,9 +51,19 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.put_profile(home, PROFILE)
     await matching.service.sequence()
     await make_consumer(matching.service.as_org(home))
+    report = await matching.as_admin().post("/v1/evaluations", json={"kind": "placebo"})
+    proposals = f"/v1/home-units/{home}/weight-proposals"
+    proposal = await matching.as_org(home).post(proposals, json={})
     return World(
         service=matching.service,
-        ids={"project_id": ours["id"], "home_unit_id": home, "name": CONSUMER, **rounds},
+        ids={
+            "project_id": ours["id"],
+            "home_unit_id": home,
+            "evaluation_id": report.json()["id"],
+            "proposal_id": proposal.json()["id"],
+            "name": CONSUMER,
+            **rounds,
+        },
         bodies={
             "putHomeUnitProfile": {"leading_industries": ["2710"]},
             "explainRoundPlace": {"project_id": ours["id"]},
@@ -67,10 +76,11 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
-        parties=dict.fromkeys(BY_THE_ADMINISTRATION, ADMINISTRATION),
-        administration=ADMINISTRATION,
+        reach=frozenset({"createEvaluation", "listEvaluations", "getEvaluation", *BY_THE_ADMINISTRATION}),
         queries={"streamEvents": "after=earliest"},
-        secrets=frozenset({ours["id"], ours["title"], "7654321", CONSUMER, rounds["round_id"]}),
+        secrets=frozenset(
+            {ours["id"], ours["title"], "7654321", CONSUMER, report.json()["id"], rounds["round_id"]}
+        ),
         party=home,
         markers={"foreign": other},
         outsiders={

@@ -110,7 +110,9 @@ class RegistryDouble:
         self.is_down = False
         self._keys = keys
 
-    def tell(self, event_type: str, record: Mapping[str, Any], **data: Any) -> None:
+    def tell(
+        self, event_type: str, record: Mapping[str, Any], *, effective_at: str = AT, **data: Any
+    ) -> None:
         subject_type = event_type.partition(".")[0]
         sequence = len(self.events) + 1
         self.events.append(
@@ -128,7 +130,7 @@ class RegistryDouble:
                 "actor": {"type": "client", "id": "cli_test", "organisation_id": None},
                 "request_id": None,
                 "traceparent": None,
-                "effective_at": AT,
+                "effective_at": effective_at,
                 "data": {"object": dict(record), "changed": [], "previous": {}, **data},
             }
         )

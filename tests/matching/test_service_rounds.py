@@ -163,6 +163,8 @@ async def test_a_refusal_says_why(world: RoundWorld) -> None:
     async with world.matching.service.database.read() as session:
         (outcome,) = await offer_outcomes(session)
     assert (outcome.project_id, outcome.decision, outcome.reason) == (offer["project_id"], "refused", "other")
+    told = (await world.read("/v1/evaluations/feedback"))["total"]
+    assert (told["offered"], told["refused"]) == (1, 1)
 
 
 async def test_the_rest_is_matched_again_without_the_refused_pair(world: RoundWorld) -> None:

@@ -4,6 +4,7 @@ import importlib
 import logging
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,33 @@ def test_a_forgotten_migration_is_noticed(url: str) -> None:
         table.to_metadata(ahead)
     ahead.sorted_tables[0].append_column(Column("forgotten", Integer))
     assert "forgotten" in str(differences(url, ahead))
+
+
+def test_matching_reads_the_feed_again_for_the_history_of_landings(url: str) -> None:
+    make_store(url)
+    upgrade(ROOT / "matching", url, "0004")
+    tables = tables_of("matching").tables
+    state = {"name": "registry", "cursor": "c", "epoch": "e", "position": 9, "head": 9}
+    letter = {"consumer": "registry", "sequence": 3, "subject_id": "x", "reason": "", "payload": "{}"}
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def fill(connection: Any) -> None:
+        for other in ("registry", "another"):
+            mine = {**state, "name": other, "caught_up_at": noon, "updated_at": noon}
+            connection.execute(tables["consumers"].insert(), mine)
+            connection.execute(
+                tables["dead_letters"].insert(), {**letter, "consumer": other, "recorded_at": noon}
+            )
+
+    def check(connection: Any) -> None:
+        rows = connection.execute(text("SELECT name, cursor, epoch, position FROM consumers ORDER BY name"))
+        assert [tuple(row) for row in rows] == [("another", "c", "e", 9), ("registry", None, "", 0)]
+        letters = connection.execute(text("SELECT consumer FROM dead_letters"))
+        assert [tuple(row) for row in letters] == [("another",)]
+
+    with_engine(url, fill)
+    upgrade(ROOT / "matching", url)
+    with_engine(url, check)
 
 
 @pytest.mark.parametrize("service", SERVICES)

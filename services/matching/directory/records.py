@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 Place = Mapping[str, Any]
@@ -10,13 +10,23 @@ Place = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """Of the projects admitted long enough before a day, how many landed at the home unit in time."""
+
+    landed: int
+    admitted: int
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
 class HomeUnit:
-    """A home unit on file."""
+    """A home unit on file; its track record is None while no admission of its has matured."""
 
     id: str
     name: str
     place: Place | None
     updated_at: datetime
+    track_record: TrackRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +70,23 @@ class Changes:
 
     home_units: list[HomeUnit]
     projects: list[Project]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A project admitted on a day YYYYMMDD, and the home unit of the enclave that admitted it, if known."""
+
+    project_id: str
+    home_unit_id: str | None
+    admitted_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A landing at a home unit and the day YYYYMMDD from which it counts, None while it does not."""
+
+    id: str
+    project_id: str
+    home_unit_id: str
+    state: str
+    landed_day: int | None

@@ -4,16 +4,20 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, select, union
+from sqlalchemy import Select, Table, and_, delete, distinct, func, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.matching.base import parties
 from services.matching.directory.models import (
+    admissions,
     clients,
     directory_state,
     enclaves,
     home_units,
+    landing_moves,
+    landings,
     projects,
+    stage_moves,
 )
 from shared.db.engine import ReadSession, Row, WriteSession
 
@@ -48,6 +52,14 @@ def _put_once(dialect: str, table: Table) -> Any:
     return _insert(dialect, table).on_conflict_do_nothing()
 
 
+@cache
+def _put(dialect: str, table: Table) -> Any:
+    statement = _insert(dialect, table)
+    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    keys = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
 async def next_revision(tx: WriteSession) -> int:
     """Take the next revision; its row stays locked until the commit, so revisions commit in order."""
     revision: int = await tx.scalar(_next_revision(tx.dialect))
@@ -71,14 +83,109 @@ async def add_parties(tx: WriteSession, record_id: str, organisation_ids: Iterab
         await tx.execute(_put_once(tx.dialect, parties), rows if len(rows) > 1 else rows[0])
 
 
+async def add_move(tx: WriteSession, table: Table, values: dict[str, Any]) -> bool:
+    """Add a move of a track unless its version is on file; tell whether it was added."""
+    return await tx.execute(_put_once(tx.dialect, table), values) > 0
+
+
+async def moves_of_project(session: ReadSession, project_id: str) -> Sequence[Row]:
+    """Return the stage moves of a project."""
+    return await session.rows(select(stage_moves).where(stage_moves.c.project_id == project_id))
+
+
+async def moves_of_landing(session: ReadSession, landing_id: str) -> Sequence[Row]:
+    """Return the state moves of a landing."""
+    return await session.rows(select(landing_moves).where(landing_moves.c.landing_id == landing_id))
+
+
+async def put_admission(tx: WriteSession, values: dict[str, Any]) -> None:
+    """Write from which day a project is admitted."""
+    await tx.execute(_put(tx.dialect, admissions), values)
+
+
+async def put_landing(tx: WriteSession, values: dict[str, Any]) -> None:
+    """Write where a landing stands."""
+    await tx.execute(_put(tx.dialect, landings), values)
+
+
 async def find_home_unit(session: ReadSession, home_unit_id: str) -> Row | None:
     """Return one home unit."""
     return await session.row(select(home_units).where(home_units.c.id == home_unit_id))
 
 
-async def home_units_since(session: ReadSession, revision: int) -> Sequence[Row]:
-    """Return home units written after a revision."""
-    return await session.rows(select(home_units).where(home_units.c.revision > revision))
+async def track_records(session: ReadSession, last_day: int, horizon: int, revision: int) -> Sequence[Row]:
+    """Return how many landed within ``horizon`` of those admitted until ``last_day``, by home unit.
+
+    Only home units of whose record something was written after ``revision``; 0 means all of them.
+    """
+    in_time = and_(
+        landings.c.project_id == admissions.c.project_id,
+        landings.c.home_unit_id == enclaves.c.home_unit_id,
+        landings.c.landed_day <= admissions.c.admitted_day + horizon,
+    )
+    statement = (
+        select(
+            enclaves.c.home_unit_id,
+            func.count(distinct(admissions.c.project_id)).label("admitted"),
+            func.count(distinct(landings.c.project_id)).label("landed"),
+        )
+        .join_from(admissions, enclaves, enclaves.c.id == admissions.c.enclave_id)
+        .outerjoin(landings, in_time)
+        .where(admissions.c.admitted_day <= last_day)
+        .group_by(enclaves.c.home_unit_id)
+    )
+    if revision > 0:
+        statement = statement.where(enclaves.c.home_unit_id.in_(union(*_touched_records(revision))))
+    return await session.rows(statement)
+
+
+async def home_units_to_read(session: ReadSession, revision: int) -> Sequence[Row]:
+    """Return home units that may read differently since a revision, themselves or in their track record."""
+    own = select(home_units.c.id).where(home_units.c.revision > revision)
+    if revision <= 0:
+        return await session.rows(select(home_units))
+    wanted = union(own, *_touched_records(revision))
+    return await session.rows(select(home_units).where(home_units.c.id.in_(wanted)))
+
+
+async def enclaves_changed(session: ReadSession, revision: int) -> bool:
+    """Tell whether an enclave was written after a revision; its projects may then count elsewhere."""
+    statement = select(enclaves.c.id).where(enclaves.c.revision > revision).limit(1)
+    return await session.row(statement) is not None
+
+
+def _touched_records(revision: int) -> tuple[Select[Any], Select[Any]]:
+    """Home units to whose track record an admission or a landing was written after a revision.
+
+    A project counts at the enclave that admitted it last, so those it was in before are among them.
+    """
+    by_admission = (
+        select(enclaves.c.home_unit_id)
+        .join(stage_moves, stage_moves.c.enclave_id == enclaves.c.id)
+        .join(admissions, admissions.c.project_id == stage_moves.c.project_id)
+        .where(admissions.c.revision > revision)
+    )
+    return by_admission, select(landings.c.home_unit_id).where(landings.c.revision > revision)
+
+
+async def admitted(session: ReadSession, home_unit_id: str | None) -> Sequence[Row]:
+    """Return admitted projects with the home unit whose enclave admitted them, of one or of all, by id."""
+    statement = (
+        select(admissions.c.project_id, admissions.c.admitted_day, enclaves.c.home_unit_id)
+        .outerjoin(enclaves, enclaves.c.id == admissions.c.enclave_id)
+        .where(admissions.c.admitted_day.is_not(None))
+    )
+    if home_unit_id is not None:
+        statement = statement.where(enclaves.c.home_unit_id == home_unit_id)
+    return await session.rows(statement.order_by(admissions.c.project_id))
+
+
+async def landed(session: ReadSession, home_unit_id: str | None) -> Sequence[Row]:
+    """Return landings at one home unit or at all, by id."""
+    statement = select(landings).order_by(landings.c.id)
+    if home_unit_id is not None:
+        statement = statement.where(landings.c.home_unit_id == home_unit_id)
+    return await session.rows(statement)
 
 
 def _changed_projects(revision: int) -> Any:
@@ -122,7 +229,7 @@ async def revoked_clients(session: ReadSession) -> Sequence[Row]:
 async def clear(tx: WriteSession) -> None:
     """Forget everything the feed has told."""
     await tx.execute(delete(parties).where(parties.c.record_id.in_(select(projects.c.id))))
-    for table in (home_units, enclaves, projects):
+    for table in (home_units, enclaves, projects, stage_moves, landing_moves, admissions, landings):
         await tx.execute(delete(table))
     # A revoked client stays revoked until the feed has told of it again.
     await tx.execute(clients.update().values(version=0))

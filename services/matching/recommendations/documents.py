@@ -18,7 +18,7 @@ from services.matching.engine.scoring.gates import GATES, OUTCOMES, PASS
 from services.matching.engine.scoring.ranking import OpenCandidate, Ranked, Recommendations, Refusal
 from services.matching.recommendations.facts import UNRECORDED_GATES
 
-PRIVATE_CRITERIA = frozenset({"fund_within_caps"})
+PRIVATE_CRITERIA = frozenset({"fund_within_caps", "track_record"})
 _HUNDREDTH = SCORE_SCALE // 100
 
 Document = dict[str, Any]

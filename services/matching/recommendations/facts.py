@@ -29,6 +29,7 @@ def home_unit_features(home: HomeUnit, profile: ProfileRead | None) -> HomeUnitF
     place, clusters = _place(home.place)
     place_source = Source(home.id, "place", civil_date(home.updated_at))
     known: dict[str, Any] = {} if profile is None else _offer(profile)
+    record = home.track_record
     return HomeUnitFeatures(
         id=home.id,
         name=home.name,
@@ -36,7 +37,9 @@ def home_unit_features(home: HomeUnit, profile: ProfileRead | None) -> HomeUnitF
         lat=place.get("lat"),
         cluster_ids=clusters,
         as_of=profile.figures_as_of if profile else None,
-        sources=dict.fromkeys(_PLACE_OF_HOME, place_source),
+        landed_count=record.landed if record else None,
+        admitted_count=record.admitted if record else None,
+        sources={**dict.fromkeys(_PLACE_OF_HOME, place_source), **_record_sources(home)},
         **known,
     )
 
@@ -66,6 +69,13 @@ def project_features(project: Project) -> ProjectFeatures:
         as_of=as_of,
         sources=dict.fromkeys(_PLACE_OF_HOST, host_source),
     )
+
+
+def _record_sources(home: HomeUnit) -> dict[str, Source]:
+    record = home.track_record
+    if record is None:
+        return {}
+    return {name: Source(home.id, name, record.as_of) for name in ("landed_count", "admitted_count")}
 
 
 def _offer(profile: ProfileRead) -> dict[str, Any]:

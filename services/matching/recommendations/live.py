@@ -7,7 +7,7 @@ second. Nothing here writes.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from services.matching.base import messaging
 from services.matching.directory import service as directory
@@ -17,7 +17,7 @@ from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfileRead
 from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_features, project_features
-from shared.clock import now, to_rfc3339
+from shared.clock import now, to_rfc3339, today
 from shared.db.engine import Database
 from shared.logging import get_logger
 from shared.messaging.consumer import lag
@@ -41,6 +41,7 @@ class LiveEngine:
         self._seen_signal = -1
         self._checked_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._day: date | None = None
         self.as_of: datetime | None = None
         self.shadow_prices: dict[str, int] = {}
         """Of home units, in millionths, from the last published round; a home unit without one has none."""
@@ -126,25 +127,27 @@ class LiveEngine:
         return recent and self._seen_signal == self._signal.count
 
     async def _take_changes(self) -> None:
-        seen, checked_at = self._signal.count, time.monotonic()
+        seen, checked_at, day = self._signal.count, time.monotonic(), today()
         async with self._database.snapshot() as session:
             state = await directory.state(session)
             as_of = (await lag(session, messaging, directory.CONSUMER)).as_of
-            known = self.state
-            if state != known:
+            known, turned = self.state, day != self._day
+            differs = state != known or turned
+            if differs:
                 since = known.revision if state.generation == known.generation else 0
-                changes = await directory.changes_since(session, since)
+                changes = await directory.changes_since(session, since, day_turned=turned)
                 offers = await profiles.profiles_since(session, since)
-        if state != known:
+        if differs:
             if state.generation != known.generation:
                 self._forget(state)
             await self._apply(changes.home_units, changes.projects, offers)
-        self.state, self.as_of = state, as_of
+        self.state, self.as_of, self._day = state, as_of, day
         self._seen_signal, self._checked_at = seen, checked_at
 
     async def _apply(
         self, homes: list[HomeUnit], projects: list[Project], offers: dict[str, ProfileRead]
     ) -> None:
+        homes = [home for home in homes if self._homes.get(home.id) != home]
         self._homes.update((home.id, home) for home in homes)
         self._profiles.update(offers)
         for home_unit_id in {home.id for home in homes} | (offers.keys() & self._homes.keys()):

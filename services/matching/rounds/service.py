@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from services.matching.base import messaging, parties
 from services.matching.engine.markets.configuration import Configuration
@@ -51,12 +51,12 @@ _OWN = ("name", "period")
 
 @dataclass(frozen=True)
 class OfferOutcome:
-    """What became of one offer: ``decision`` is accepted, refused or expired, ``reason`` None if none."""
+    """What became of one offer; ``reason`` is the code of a refusal."""
 
     round_id: str
     project_id: str
     home_unit_id: str
-    decision: str
+    decision: Literal["accepted", "refused", "expired"]
     reason: str | None
     decided_at: datetime
 
