@@ -22,6 +22,8 @@ BENCHMARKS = {
     "create": "creates",
     "feed": "feeds",
     "recommend": "recommendations",
+    "scoring": "scoring",
+    "stable": "stable",
     "yardsticks": "yardsticks",
     "webhooks": "webhooks",
     "neighbours": "neighbours",

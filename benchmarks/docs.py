@@ -18,6 +18,7 @@ TITLES = {
     "create": "File a project",
     "feed": "Read the event feed (per event)",
     "recommend": "Recommend ten home units (floor: numpy's top ten of ready scores)",
+    "stable": "Stable rounds (floors as named; above 1 is faster)",
     "yardsticks": "The three yardsticks (floor: the same counts in plain SQL; above 1 is faster)",
     "webhooks": "Deliver webhooks (floor: a bare session of aiohttp posting the same bytes)",
     "neighbours": "From commit to receipt beside bad neighbours (floor: without them)",

@@ -60,7 +60,11 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving(
-    target: str, config: Mapping[str, Any], log: Path, module: str = "benchmarks.server"
+    target: str,
+    config: Mapping[str, Any],
+    log: Path,
+    module: str = "benchmarks.server",
+    start_s: float = START_SECONDS,
 ) -> AsyncIterator[Server]:
     """Run a target in a process of its own; its log goes to a file, as in operation it goes somewhere."""
     process = _start(target, log, module)
@@ -69,7 +73,7 @@ async def serving(
     try:
         process.stdin.write(json.dumps(dict(config)) + "\n")
         process.stdin.flush()
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(start_s):
             line = await asyncio.to_thread(process.stdout.readline)
         if not line.strip():
             raise RuntimeError(f"{target} did not start:\n{_end_of(log)}")

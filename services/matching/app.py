@@ -13,6 +13,7 @@ from services.matching.directory import service as directory
 from services.matching.directory.revocations import Revocations
 from services.matching.evaluation.routes import router as evaluation_router
 from services.matching.profiles.routes import router as profiles_router
+from services.matching.recommendations.follower import Follower
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
 from services.matching.rounds.offer_routes import router as offers_router
@@ -56,6 +57,7 @@ def create_app(
     rounds = RoundWorkers(settings, database, engine, registry)
     source = feed_source or registry.feed(directory.EVENT_TYPES)
     consumer = None if source is None else _consumer(settings, database, source, revocations)
+    follower = Follower(database, engine, follows=consumer is not None)
     state = ServiceState(
         name="matching",
         settings=settings,
@@ -65,9 +67,16 @@ def create_app(
         feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
-        extra={"engine": engine, "consumer": consumer, "revocations": revocations, "rounds": rounds},
+        extra={
+            "engine": engine,
+            "consumer": consumer,
+            "revocations": revocations,
+            "follower": follower,
+            "rounds": rounds,
+        },
     )
-    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, revocations.run, *rounds.tasks]
+    tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, follower.run, revocations.run]
+    tasks += rounds.tasks
     tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(

@@ -133,6 +133,7 @@ async def _matching(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
         await matching.follow()
         await make_consumer(matching.service.as_admin())
         admin = matching.as_admin()
+        run = await admin.post("/v1/recommendations:refresh")
         with mechanisms():
             rounds = await rounds_of(admin, matching, units[0]["id"], candidate["id"])
             draft = await make_draft(admin)
@@ -142,6 +143,7 @@ async def _matching(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
                     "path.project_id": [candidate["id"]],
                     "path.home_unit_id": [unit["id"] for unit in units],
                     "path.name": [CONSUMER],
+                    "path.run_id": [run.json()["id"]],
                     "path.round_id": [rounds["round_id"], draft],
                     "path.offer_id": [rounds["offer_id"]],
                     "body.project_id": [candidate["id"]],

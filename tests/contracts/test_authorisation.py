@@ -215,9 +215,9 @@ async def test_an_outsider_sees_and_changes_nothing(world: World, outsider: str)
 
 
 def asked_for(world: World, operation: Operation) -> set[str]:
-    """What the outsider named itself: a refusal says which URL it refuses."""
-    path = world.path(operation)
-    return {secret for secret in world.secrets if secret in path}
+    """What the outsider named itself: a refusal says which URL it refuses, or which of many records."""
+    named = f"{world.path(operation)} {world.bodies.get(operation.name)}"
+    return {secret for secret in world.secrets if secret in named}
 
 
 async def test_a_party_is_let_in_with_the_same_requests(world: World) -> None:

@@ -49,6 +49,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     await matching.put_profile(other, {"leading_industries": ["3581"]})
     rounds = await rounds_of(matching.as_admin(), matching, home, ours["id"])
     await matching.put_profile(home, PROFILE)
+    run = await matching.as_admin().post("/v1/recommendations:refresh")
     await matching.service.sequence()
     await make_consumer(matching.service.as_org(home))
     report = await matching.as_admin().post("/v1/evaluations", json={"kind": "placebo"})
@@ -61,6 +62,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "home_unit_id": home,
             "evaluation_id": report.json()["id"],
             "proposal_id": proposal.json()["id"],
+            "run_id": run.json()["id"],
             "name": CONSUMER,
             **rounds,
         },
@@ -73,10 +75,20 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "replayRoundLottery": {"replays": 1},
             "refuseOffer": {"side": "home_unit", "reason": "capacity"},
             "previewHomeUnitProfile": {"leading_industries": ["2710"]},
+            "recommendHomeUnitsInBatch": {"project_ids": [ours["id"]]},
             "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
-        reach=frozenset({"createEvaluation", "listEvaluations", "getEvaluation", *BY_THE_ADMINISTRATION}),
+        reach=frozenset(
+            {
+                "createEvaluation",
+                "listEvaluations",
+                "getEvaluation",
+                "refreshRecommendations",
+                "getRecommendationRun",
+                *BY_THE_ADMINISTRATION,
+            }
+        ),
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset(
             {ours["id"], ours["title"], "7654321", CONSUMER, report.json()["id"], rounds["round_id"]}

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import httpx2
 import numpy as np
+import pytest
 
 from services.matching import verifier
 from services.matching.engine.markets import solving
@@ -35,6 +36,9 @@ from tests.matching.registry_double import (
     identifier,
     project,
 )
+
+ON_ONE_STORE = pytest.mark.parametrize("matching_url", ["sqlite"], indirect=True)
+"""For what no store has a part in: every test costs CI its time twice."""
 
 LISHUI_ID, CHENGDU_ID, IDLE_ID = (identifier("org", name) for name in ("丽水", "成都", "未填名额"))
 OPERATOR, PARK = identifier("org", "运营商"), identifier("org", "园区")

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from services.matching import tables
 from services.matching.engine.scoring.criteria import CRITERIA
 from services.matching.recommendations.cautions import last_day
-from services.matching.recommendations.schemas import ProfilePreview
+from services.matching.recommendations.change_schemas import ProfilePreview
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.registry_double import LISHUI, SHANGHAI, enclave, home_unit, identifier, project
 from tests.matching.test_service_recommendations import OFFER

@@ -11,7 +11,14 @@ from services.matching.rounds.offers import expire_offers
 from services.matching.rounds.workers import LandingWork
 from shared import clock
 from tests.matching.conftest import MatchingUnderTest
-from tests.matching.rounds_world import OPERATOR, TEAMS, RegistryWithLandings, RoundWorld, round_world
+from tests.matching.rounds_world import (
+    ON_ONE_STORE,
+    OPERATOR,
+    TEAMS,
+    RegistryWithLandings,
+    RoundWorld,
+    round_world,
+)
 from tests.support.services import load_test_keys
 
 
@@ -59,6 +66,7 @@ async def test_an_answer_after_the_deadline_is_too_late(world: RoundWorld) -> No
     assert await world.workers.landings.run_once() == 0
 
 
+@ON_ONE_STORE
 async def test_the_deadline_is_the_end_of_a_day_in_china(world: RoundWorld) -> None:
     _, (offer, _) = await world.offering(offer_days=3)
     last = clock.today() + timedelta(days=3)
@@ -122,6 +130,7 @@ async def test_who_dies_between_answer_and_note_does_no_harm(
     assert len(world.registry.landings) == 2
 
 
+@ON_ONE_STORE
 async def test_a_landing_that_is_there_already_is_adopted(world: RoundWorld) -> None:
     _, offers = await world.published()
     pair = (offers[0]["project_id"], offers[0]["home_unit_id"])
@@ -131,6 +140,7 @@ async def test_a_landing_that_is_there_already_is_adopted(world: RoundWorld) -> 
     assert record["landing"] == {"state": "created", "landing_id": "lnd_made_by_hand", "code": None}
 
 
+@ON_ONE_STORE
 async def test_a_day_later_the_same_landing_is_found_without_its_key(
     world: RoundWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +153,7 @@ async def test_a_day_later_the_same_landing_is_found_without_its_key(
     assert {offer["landing"]["state"] for offer in (await world.read("/v1/offers"))["items"]} == {"created"}
 
 
+@ON_ONE_STORE
 async def test_a_project_is_proposed_to_its_home_unit_first(world: RoundWorld) -> None:
     world.registry.needs_proposal = True
     _, offers = await world.published()
@@ -151,6 +162,7 @@ async def test_a_project_is_proposed_to_its_home_unit_first(world: RoundWorld) -
     assert world.registry.proposed == pairs == world.registry.landings.keys()
 
 
+@ON_ONE_STORE
 async def test_what_registry_refuses_is_kept_with_its_code(world: RoundWorld) -> None:
     world.registry.refuse_with = "project_ended"
     await world.published()
@@ -162,6 +174,7 @@ async def test_what_registry_refuses_is_kept_with_its_code(world: RoundWorld) ->
     assert world.registry.asked == asked
 
 
+@ON_ONE_STORE
 async def test_a_missing_scope_is_waited_for(world: RoundWorld) -> None:
     world.registry.refuse_with = "insufficient_scope"
     _, offers = await world.published()
@@ -173,6 +186,7 @@ async def test_a_missing_scope_is_waited_for(world: RoundWorld) -> None:
     assert len(world.registry.landings) == 2
 
 
+@ON_ONE_STORE
 async def test_without_a_credential_nothing_is_lost(world: RoundWorld) -> None:
     work: LandingWork = world.workers.landings._work  # type: ignore[assignment]
     registry = work.registry

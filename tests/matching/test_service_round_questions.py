@@ -15,6 +15,7 @@ from tests.matching.rounds_world import (
     CHENGDU_ID,
     IDLE_ID,
     LISHUI_ID,
+    ON_ONE_STORE,
     PROJECTS,
     TEAMS,
     RegistryWithLandings,
@@ -44,6 +45,7 @@ async def placed(world: RoundWorld, round_id: str) -> dict[str, str | None]:
     }
 
 
+@ON_ONE_STORE
 async def test_the_questions_of_the_administration(world: RoundWorld) -> None:
     round_id = (await world.proposed())["id"]
     before = await placed(world, round_id)
@@ -83,6 +85,7 @@ async def test_the_questions_of_the_administration(world: RoundWorld) -> None:
     assert await placed(world, round_id) == before
 
 
+@ON_ONE_STORE
 async def test_large_questions_are_refused_with_advice(
     world: RoundWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +103,7 @@ async def test_large_questions_are_refused_with_advice(
         assert (await world.act(round_id, action, 409, json=body))["code"] == "market_too_large"
 
 
+@ON_ONE_STORE
 async def test_a_place_is_explained_to_those_it_concerns(world: RoundWorld) -> None:
     round_id, (offer, other) = await world.offering()
     body, url = {"project_id": offer["project_id"]}, f"/v1/rounds/{round_id}:explain"
@@ -133,6 +137,7 @@ async def test_a_place_is_explained_to_those_it_concerns(world: RoundWorld) -> N
     assert elsewhere["code"] == "not_in_round"
 
 
+@ON_ONE_STORE
 async def test_a_round_may_show_its_certificate_to_all_who_took_part(world: RoundWorld) -> None:
     round_id, offers = await world.offering(certificate_for="participants")
     url, home = f"/v1/rounds/{round_id}", world.matching.as_org(LISHUI_ID)
@@ -177,7 +182,7 @@ def unpacked_of(content: bytes) -> dict[str, Any]:
     return document
 
 
-async def test_another_process_computes_the_same(world: RoundWorld) -> None:
+async def test_another_process_computes_the_same() -> None:
     computing = Computing(in_process=True)
     try:
         document = {"b": [1, 2], "a": "飞地"}

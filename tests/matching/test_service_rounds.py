@@ -18,6 +18,7 @@ from tests.matching.rounds_world import (
     LIMITS,
     LISHUI_ID,
     OFFER,
+    ON_ONE_STORE,
     OPERATOR,
     PARK,
     PROJECTS,
@@ -64,6 +65,7 @@ async def test_a_round_goes_from_draft_to_landing_intents(world: RoundWorld) -> 
     assert len(world.registry.landings) == 2
 
 
+@ON_ONE_STORE
 async def test_what_was_committed_to_is_what_was_used(world: RoundWorld) -> None:
     draft = await world.draft()
     frozen = await world.act(draft["id"], "freeze")
@@ -90,6 +92,7 @@ async def test_what_was_committed_to_is_what_was_used(world: RoundWorld) -> None
     assert (await world.act(draft["id"], "verify"))["passed"] is True
 
 
+@ON_ONE_STORE
 async def test_a_home_unit_without_a_quota_gets_nothing_and_is_asked(world: RoundWorld) -> None:
     record = await world.proposed()
     (silent,) = record["not_taking_part"]
@@ -152,6 +155,7 @@ async def test_both_sides_have_a_key_of_their_own(world: RoundWorld) -> None:
     assert refused["code"] == "offers_open"
 
 
+@ON_ONE_STORE
 async def test_a_refusal_says_why(world: RoundWorld) -> None:
     _, (offer, _) = await world.offering()
     client, url = world.matching.as_org(offer["home_unit_id"]), f"/v1/offers/{offer['id']}:refuse"
@@ -186,6 +190,7 @@ async def test_the_rest_is_matched_again_without_the_refused_pair(world: RoundWo
     assert [offer["state"] for offer in offers if offer["id"] == kept["id"]] == ["accepted"]
 
 
+@ON_ONE_STORE
 async def test_a_result_that_is_not_offered_can_be_replaced_and_the_displaced_are_named(
     world: RoundWorld,
 ) -> None:
@@ -203,6 +208,7 @@ async def test_a_result_that_is_not_offered_can_be_replaced_and_the_displaced_ar
     assert first not in again["runs"][1]["displaced_project_ids"]
 
 
+@ON_ONE_STORE
 async def test_a_market_that_makes_no_sense_is_refused_and_stays_a_draft(world: RoundWorld) -> None:
     fixed = [
         {"project_id": one, "home_unit_id": LISHUI_ID, "kind": "fixed", "set_by": LISHUI_ID}
@@ -233,6 +239,7 @@ async def test_a_market_that_makes_no_sense_is_refused_and_stays_a_draft(world: 
     assert (answer.status_code, answer.json()["code"]) == (409, "configuration_refused")
 
 
+@ON_ONE_STORE
 async def test_what_binds_a_project_is_in_the_snapshot_with_who_said_so(world: RoundWorld) -> None:
     bound = {"project_id": PROJECTS[2], "home_unit_id": CHENGDU_ID, "kind": "fixed", "set_by": OPERATOR}
     record = await world.proposed(commitments=[bound])
@@ -259,6 +266,7 @@ async def test_what_binds_a_project_is_in_the_snapshot_with_who_said_so(world: R
     assert document["snapshot"]["demands"][space] == [800, 800, 800]
 
 
+@ON_ONE_STORE
 async def test_a_draft_is_changed_under_its_version_and_only_a_draft(world: RoundWorld) -> None:
     draft = await world.draft()
     url, client = f"/v1/rounds/{draft['id']}", world.admin
@@ -274,6 +282,7 @@ async def test_a_draft_is_changed_under_its_version_and_only_a_draft(world: Roun
     assert (await client.post(f"{url}:run")).status_code == 428
 
 
+@ON_ONE_STORE
 async def test_a_run_that_fails_says_why_and_can_be_run_again(
     world: RoundWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

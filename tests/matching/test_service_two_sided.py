@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.matching.recommendations.change_schemas import CounterfactualRead
 from services.matching.recommendations.live import LiveEngine
-from services.matching.recommendations.schemas import CounterfactualRead
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.demo_network import demo_matching
 from tests.matching.registry_double import (

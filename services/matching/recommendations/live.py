@@ -7,6 +7,7 @@ second. Nothing here writes.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from services.matching.base import messaging
@@ -17,6 +18,7 @@ from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfileRead
 from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_features, project_features
+from services.matching.recommendations.schemas import Cause
 from shared.clock import now, to_rfc3339, today
 from shared.db.engine import Database
 from shared.logging import get_logger
@@ -32,6 +34,15 @@ _BREATH = 500
 _log = get_logger(__name__)
 
 
+@dataclass
+class Moves:
+    """What changed since somebody last asked: everything, or these projects and home units and why."""
+
+    everything: bool = False
+    projects: set[str] = field(default_factory=set)
+    home_units: dict[str, set[Cause]] = field(default_factory=dict)
+
+
 class LiveEngine:
     """One snapshot per process. Read it only after awaiting ``refresh``, and without awaiting in between."""
 
@@ -45,6 +56,7 @@ class LiveEngine:
         self.as_of: datetime | None = None
         self.shadow_prices: dict[str, int] = {}
         """Of home units, in millionths, from the last published round; a home unit without one has none."""
+        self._moves = Moves()
         self._forget(State(0, 0))
 
     def _forget(self, state: State) -> None:
@@ -55,6 +67,7 @@ class LiveEngine:
         self._projects: dict[str, Project] = {}
         self._features: dict[str, ProjectFeatures] = {}
         self._visible_to: dict[str, set[str]] = {}
+        self._moves = Moves(everything=True)
 
     # -- what is known
 
@@ -72,6 +85,11 @@ class LiveEngine:
     def projects(self) -> Mapping[str, Project]:
         """Every project on file, by id, also those that have ended."""
         return self._projects
+
+    def take_moves(self) -> Moves:
+        """Return what changed since this was called last."""
+        moves, self._moves = self._moves, Moves()
+        return moves
 
     def project(self, project_id: str) -> Project | None:
         """Return a project on file."""
@@ -150,6 +168,10 @@ class LiveEngine:
         homes = [home for home in homes if self._homes.get(home.id) != home]
         self._homes.update((home.id, home) for home in homes)
         self._profiles.update(offers)
+        for home in homes:
+            self._moves.home_units.setdefault(home.id, set()).add(Cause.HOME_UNIT)
+        for home_unit_id in offers:
+            self._moves.home_units.setdefault(home_unit_id, set()).add(Cause.PROFILE)
         for home_unit_id in {home.id for home in homes} | (offers.keys() & self._homes.keys()):
             self._put_home_unit(home_unit_id)
         for count, project in enumerate(projects, 1):
@@ -168,6 +190,7 @@ class LiveEngine:
         for party in project.party_ids:
             self._visible_to.setdefault(party, set()).add(project.id)
         self._projects[project.id] = project
+        self._moves.projects.add(project.id)
         features = None if project.stage in CLOSED_STAGES else project_features(project)
         if features and _guarded(project.id, lambda: self.snapshot.upsert_project(features)):
             self._features[project.id] = features

@@ -6,24 +6,30 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic_core import to_json
 
 from services.matching.profiles.schemas import ProfilePut
-from services.matching.recommendations import service
+from services.matching.recommendations import runs, service
+from services.matching.recommendations.change_schemas import (
+    CounterfactualAsk,
+    CounterfactualRead,
+    ProfilePreview,
+)
 from services.matching.recommendations.documents import Document
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.schemas import (
-    CounterfactualAsk,
-    CounterfactualRead,
     HomeUnitRecommendations,
-    ProfilePreview,
     ProjectRecommendations,
+    RecommendationBatch,
+    RecommendationBatchRead,
+    RecommendationRunRead,
 )
 from services.matching.recommendations.service import Ask
-from shared.web.access import JSON, ReadAccess, Reads
+from shared.web.access import JSON, ReadAccess, Reads, WriteAccess, Writes
 from shared.web.strictness import StrictRoute
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["recommendations"])
 
 Read = Annotated[ReadAccess, Depends(Reads("matching:recommendations:read"))]
 ReadProfile = Annotated[ReadAccess, Depends(Reads("matching:profiles:read"))]
+Write = Annotated[WriteAccess, Depends(Writes("matching:recommendations:write"))]
 Limit = Annotated[int, Query(ge=1, le=100, description="Candidates ranked, and candidates left open.")]
 RefusedLimit = Annotated[int, Query(ge=0, le=200, description="Refused candidates listed.")]
 Explain = Annotated[bool, Query(description="Whether each candidate comes with its gates and criteria.")]
@@ -115,6 +121,41 @@ async def preview_profile(home_unit_id: str, body: ProfilePut, access: ReadProfi
     """
     found = await service.preview_profile(_engine(access), access.principal, home_unit_id, body)
     return _answer(access, found)
+
+
+@router.post(
+    "/recommendations:batch", response_model=RecommendationBatchRead, operation_id="recommendHomeUnitsInBatch"
+)
+async def recommend_in_batch(body: RecommendationBatch, access: Read) -> Response:
+    """Rank the home units for up to 500 projects; nothing is changed."""
+    ask = Ask(body.limit, 0, body.explain, None)
+    found = await service.home_units_for_projects(_engine(access), access.principal, body.project_ids, ask)
+    return _answer(access, found)
+
+
+@router.post(
+    "/recommendations:refresh",
+    response_model=RecommendationRunRead,
+    status_code=202,
+    operation_id="refreshRecommendations",
+    responses={403: {"description": "Only for callers with network reach"}},
+)
+async def refresh_recommendations(access: Write) -> Response:
+    """Rank the home units for every project anew, in the background; a run that waits already is answered."""
+    async with access as tx:
+        record = await runs.ask_for_run(tx, access.principal)
+        location = {"Location": f"{access.root_path}/v1/recommendation-runs/{record.id}"}
+        return access.reply(202, record, record.version, location)
+
+
+@router.get(
+    "/recommendation-runs/{run_id}", response_model=RecommendationRunRead, operation_id="getRecommendationRun"
+)
+async def get_run(run_id: str, access: Read) -> Response:
+    """Read how far a run over the whole network is, and what it came to."""
+    async with access.session() as session:
+        record = await runs.get_run(session, access.principal, run_id)
+    return access.item(record, record.version)
 
 
 def _engine(access: ReadAccess) -> LiveEngine:

@@ -1,10 +1,12 @@
 """Recommendations on the wire: ranked, explained, with what is refused and what is still to be asked."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from shared.messaging.outbox import EventType
 from shared.types import Input, Instant, Output
 
 
@@ -194,150 +196,93 @@ class HomeUnitRecommendations(_Recommendations):
     refused_items: list[RefusedProject]
 
 
-class Obstacle(Output):
-    """A condition that does not pass: unknown or fail."""
-
-    gate: str
-    outcome: str
-    label: Texts
-
-
-class ProjectStanding(Output):
-    """How a project stands; `rank` is null unless it is feasible, `score` what it has or would have."""
-
-    rank: int | None
-    score: float
-    points: int
-    obstacles: list[Obstacle]
-
-
-class ComparedProject(Output):
-    """A project before and after; a positive `rank_change` is a rise, null where it has no rank in both."""
-
-    project_id: str
-    project_title: str
-    rank_change: int | None
-    before: ProjectStanding
-    after: ProjectStanding
-
-
-class GateTally(Output):
-    """For how many projects a gate passes, cannot be decided, and fails."""
-
-    gate: str
-    label: Texts
-    passed_count: int
-    unknown_count: int
-    failed_count: int
-
-
-class ProfileOutlook(Output):
-    """What a profile means for the projects; `items` are its ten best."""
-
-    feasible_count: int
-    open_count: int
-    refused_count: int
-    gates: list[GateTally]
-    items: list[ComparedProject]
-
-
-class ComparedProjects(Output):
-    """How many projects, and the first twenty of them, the best first."""
-
-    count: int
-    items: list[ComparedProject]
-
-
-class ProfileWarning(Output):
-    """Something the home unit may not have meant; `about` names the entries or projects concerned."""
-
-    code: str
-    field: str
-    about: list[str]
-    text: Texts
-
-
-class ProfilePreview(Output):
-    """What a profile would change, for the projects the caller may see; nothing has changed.
-
-    `profile_version` is the version it was compared with; null when there is none yet.
-    """
-
-    home_unit_id: str
-    profile_version: int | None
-    directory_as_of: Instant | None
-    directory_revision: int
-    lag_seconds: float | None
-    changed: list[str]
-    considered_count: int
-    before: ProfileOutlook
-    after: ProfileOutlook
-    newly_feasible: ComparedProjects
-    no_longer_feasible: ComparedProjects
-    warnings: list[ProfileWarning]
-
-
-class CounterfactualAsk(Input):
-    """Which home unit is asked about, and the rank it should reach."""
+class RecommendationBatch(Input):
+    """Which projects to rank the home units for, and how many of each."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"home_unit_id": "org_0000000000000000000000000", "rank": 1}]}
+        json_schema_extra={"examples": [{"project_ids": ["prj_01m84wjjsvevqt6hzyebeqsgfd"], "limit": 3}]}
     )
 
-    home_unit_id: Annotated[str, Field(min_length=1, max_length=40)]
-    rank: Annotated[int, Field(ge=1, le=100)] = 1
+    project_ids: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=500)]
+    limit: Annotated[int, Field(ge=1, le=20, description="Candidates ranked, and left open.")] = 10
+    explain: Annotated[bool, Field(description="Whether candidates come with gates and criteria.")] = False
 
 
-class GoalRead(Output):
-    """The smallest change of one lever that is enough for a goal.
+class RecommendationBatchRead(Output):
+    """The recommendations of each project in the order asked for, and those that have none.
 
-    Not feasible: no value of this lever does it, and `needed_value` is null. Feasible but not `sufficient`:
-    its own gate passes then, but others do not. Redacted: all null, because a home unit's own figures could
-    be computed from it.
+    `not_found`: not on file, or not the caller's to see. `closed`: the project has ended.
     """
 
-    redacted: bool
-    feasible: bool | None
-    sufficient: bool | None
-    needed_value: float | str | None
-    text: Texts
+    items: list[ProjectRecommendations]
+    not_found: list[str]
+    closed: list[str]
 
 
-class LeverRead(Output):
-    """One fact that could be another, on the side of the project or of the home unit.
+class Cause(StrEnum):
+    """What made a project's first three change."""
 
-    `to_pass_gate` and `to_reach_rank` are null where there is nothing to do. `step` is the unit in which
-    `to_reach_rank` was looked for.
-    """
-
-    lever: str
-    side: str
-    label: Texts
-    redacted: bool
-    unit: str
-    step: float | None
-    current_value: float | str | None
-    gate: str | None
-    to_pass_gate: GoalRead | None
-    to_reach_rank: GoalRead | None
+    PROJECT = "project"
+    HOME_UNIT = "home_unit"
+    PROFILE = "profile"
+    UNKNOWN = "unknown"
 
 
-class CounterfactualRead(Output):
-    """What would make a home unit pass its gates, or reach a rank, for a project.
+class TopHomeUnit(Output):
+    """A home unit among the first three."""
 
-    `rank` is its place now among all home units that pass every gate; null when it does not. `levers` is
-    empty when the wanted rank is reached already. All else stays as it is while one lever moves.
+    rank: int
+    home_unit_id: str
+
+
+class RecommendationChanged(Output):
+    """The first three home units of a project, now and before; without scores.
+
+    `cause` is unknown where several things changed at once, or while nobody followed.
     """
 
     project_id: str
-    project_version: int
-    home_unit_id: str
-    home_unit_name: str
-    redacted: bool
-    wanted_rank: int
-    rank: int | None
-    gates: list[GateRead]
-    levers: list[LeverRead]
-    directory_as_of: Instant | None
+    top: list[TopHomeUnit]
+    previous_top: list[TopHomeUnit]
+    cause: Cause
     directory_revision: int
-    lag_seconds: float | None
+    version: int
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class RecommendationRunRead(Output):
+    """A run that ranks the home units for every project anew.
+
+    `changed_count`: projects whose first three were not those on file. `peak_mb`: the largest memory the
+    process has had. Counts, memory and revision are null until the run has ended.
+    """
+
+    id: str
+    state: RunState
+    project_count: int | None
+    home_unit_count: int | None
+    changed_count: int | None
+    peak_mb: float | None
+    directory_revision: int | None
+    version: int
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+
+
+RECOMMENDATION_CHANGED = EventType(
+    "recommendation.changed",
+    RecommendationChanged,
+    "Other home units suit a project best",
+    "项目首选飞出地变化",
+    description_en="The first three home units of a project are others than before, or in another order.",
+    description_zh="项目排名前三的飞出地或其次序与之前不同。",
+)

@@ -1,5 +1,7 @@
 """Use cases of recommendations."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from services.matching.engine.scoring.ranking import (
 from services.matching.profiles.schemas import ProfilePut
 from services.matching.profiles.service import profile_as_put
 from services.matching.recommendations.cautions import Look, cautions_of
+from services.matching.recommendations.change_schemas import CounterfactualAsk
 from services.matching.recommendations.documents import (
     Document,
     Wording,
@@ -28,7 +31,6 @@ from services.matching.recommendations.facts import CLOSED_STAGES, home_unit_fea
 from services.matching.recommendations.lever_documents import counterfactual_document
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.preview import document_of
-from services.matching.recommendations.schemas import CounterfactualAsk
 from shared.clock import to_rfc3339, today
 from shared.errors import NotFound
 from shared.identity import Principal
@@ -69,6 +71,25 @@ async def home_units_for_project(
     judged = {"project_id": project_id, "project_version": project.version}
     own = {**judged, "items": items, "open_items": undecided}
     return {**own, **_rest(engine, result, wording, ask)}
+
+
+async def home_units_for_projects(
+    engine: LiveEngine, viewer: Principal, project_ids: Sequence[str], ask: Ask
+) -> Document:
+    """Return the best home units for each of some projects, as if each had been asked for alone."""
+    items: list[Document] = []
+    not_found: list[str] = []
+    closed: list[str] = []
+    for project_id in dict.fromkeys(project_ids):
+        try:
+            items.append(await home_units_for_project(engine, viewer, project_id, ask))
+        except NotFound:
+            not_found.append(project_id)
+        except ProjectClosed:
+            closed.append(project_id)
+        # Five hundred at once would keep everybody else waiting.
+        await asyncio.sleep(0)
+    return {"items": items, "not_found": not_found, "closed": closed}
 
 
 async def projects_for_home_unit(

@@ -1,6 +1,5 @@
 """What a worker process is asked to do with the documents of a run: plain data in, plain data out."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +126,8 @@ def propensities(snapshot: bytes, result: bytes, replays: int) -> list[dict[str,
     ]
 
 
-def _replayed(run: Loaded, seeds: list[str]) -> Iterator[NDArray[np.int64]]:
-    """The assignment under each seed."""
-    for seed in seeds:
-        yield solving.solve(run.market, run.configuration, seed).assignment
+def _replayed(run: Loaded, seeds: list[str]) -> NDArray[np.int64]:
+    """The assignment under each seed, seeds × projects."""
+    from services.matching.engine.markets.stable.propensities import propensities as replays_of
+
+    return replays_of(run.market, run.configuration, seeds)

@@ -27,7 +27,8 @@ def example_of(kind: Announced) -> dict[str, Any]:
     told = _said()["types"].get(kind.name, {})
     record = _record(kind, told.get("object", {}))
     previous = told.get("previous", {})
-    owner = f"{kind.subject.removesuffix('_profile')}_id"
+    owned_by = f"{kind.subject.removesuffix('_profile')}_id"
+    owner = _said()["subjects"].get(kind.subject, {}).get("by", owned_by)
     subject_id = record.get("id") or record.get(owner) or identifier(kind.subject)
     subject = {
         "type": kind.subject,

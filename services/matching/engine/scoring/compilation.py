@@ -60,15 +60,15 @@ class Codes:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        return len(self._codes)
-
     def __call__(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
 
     def get(self, name: str) -> int | None:
         """The code of a name that was seen, else None."""
         return self._codes.get(name)
+
+    def __len__(self) -> int:
+        return len(self._codes)
 
     def sorted(self, names: Iterable[str]) -> Grams:
         return np.array(sorted(self(name) for name in names), np.int32)

@@ -77,3 +77,7 @@ class Segments:
         start = self._start[:size]
         totals: NDArray[np.int32] = running[start + self._length[:size]] - running[start]
         return totals
+
+    def parts(self, size: int) -> tuple[Grams, NDArray[np.int64], NDArray[np.int64]]:
+        """Return the one array, and of each of the first rows where its segment begins and how long it is."""
+        return self._items[: self._used], self._start[:size], self._length[:size]

@@ -1,6 +1,6 @@
 """Projects share few sets of industries and few host sites: each is worked out once per home unit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,22 @@ class Patterns:
         keys, places = np.unique(self._items[begin : self._used], return_inverse=True)
         values = np.array([value_of(self._names[key]) for key in keys.tolist()], np.int32)
         return np.maximum.reduceat(values[places], self._starts[first:count] - begin)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return every industry, by its number; the empty one stands for none."""
+        return self._names
+
+    @property
+    def segments(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the industries of all patterns, and where each begins, with the end of the last."""
+        starts = np.append(self._starts[: len(self._patterns)], self._used)
+        return self._items[: self._used], starts
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """Return every host's place, by its number."""
+        return list(self._hosts)
 
     def distances(self, place: Place) -> NDArray[np.int32]:
         origin = None if place is None else unit_vector(*place)

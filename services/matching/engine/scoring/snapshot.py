@@ -47,6 +47,7 @@ class Snapshot:
         self.home_rows: list[CompiledHome] = []
         self.project_rows: list[CompiledProject] = []
         self.home_postings, self.project_segments = Postings(), Segments()
+        self.project_wishes = Segments()
         self._weights = np.zeros((len(CRITERIA), 16), np.int32)
         self._vectors = np.zeros((3, 16))
         self._industry: dict[str, NDArray[np.int32]] = {}
@@ -107,6 +108,11 @@ class Snapshot:
     def weights(self) -> NDArray[np.int32]:
         return self._weights[:, : len(self.home_rows)]
 
+    @property
+    def organisation_count(self) -> int:
+        """Return how many organisations have a code."""
+        return len(self._organisations)
+
     # -- projects
 
     def upsert_project(self, features: ProjectFeatures) -> None:
@@ -120,6 +126,8 @@ class Snapshot:
         for home_unit_id in features.preferred_home_unit_ids:
             self.preferring.setdefault(home_unit_id, set()).add(features.id)
         self.project_segments.put(row, project.grams)
+        wishes = map(self._organisations, features.preferred_home_unit_ids)
+        self.project_wishes.put(row, np.fromiter(wishes, np.int32))
         self._project_changed(row)
 
     def remove_project(self, project_id: str) -> None:
@@ -128,6 +136,7 @@ class Snapshot:
         self.project_rows[row] = self.project_rows[last]
         self.project_rows.pop()
         self.project_segments.drop(row, last)
+        self.project_wishes.drop(row, last)
         self._project_changed(row)
 
     def _project_changed(self, row: int) -> None:

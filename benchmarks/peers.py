@@ -1,0 +1,93 @@
+"""What others do with the same instance: `FEIDI_VENV=.venv-peers ./dev peers NAME FILE.npz`.
+
+Runs in an environment of its own and knows nothing of the project. Prints seconds of solving alone, a hash of
+the assignment (home unit per project, −1 for none) and the versions.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+Instance = dict[str, Any]
+
+
+def matching(instance: Instance) -> dict[str, Any]:
+    """`matching`: what has no place or asks nobody is left out, it raises for those."""
+    from matching.games import HospitalResident
+
+    projects, homes = preferences(instance)
+    places = {h: int(instance["quotas"][h]) for h in homes}
+    game = HospitalResident.create_from_dictionaries(projects, homes, places)
+    begun = time.perf_counter()
+    found = game.solve(optimal="resident")
+    seconds = time.perf_counter() - begun
+    assignment = np.full(len(instance["starts"]), -1)
+    for home, taken in found.items():
+        for project in taken:
+            assignment[project.name] = home.name
+    return answer(seconds, assignment, "matching")
+
+
+def algmatch(instance: Instance) -> dict[str, Any]:
+    """`algmatch`: numbers from 1, its own input of dictionaries."""
+    from algmatch import HospitalResidentsProblem
+
+    projects, homes = preferences(instance)
+    content = {
+        "residents": {p + 1: [h + 1 for h in wished] for p, wished in projects.items()},
+        "hospitals": {
+            h + 1: {"capacity": int(instance["quotas"][h]), "preferences": [p + 1 for p in ranked]}
+            for h, ranked in homes.items()
+        },
+    }
+    problem = HospitalResidentsProblem(dictionary=content)
+    begun = time.perf_counter()
+    found = problem.get_stable_matching()
+    seconds = time.perf_counter() - begun
+    if found is None:
+        raise SystemExit("algmatch found no stable matching")
+    assignment = np.full(len(instance["starts"]), -1)
+    for project, home in found["resident_sided"].items():
+        if home:
+            assignment[int(str(project).lstrip("r")) - 1] = int(str(home).lstrip("h")) - 1
+    return answer(seconds, assignment, "algmatch")
+
+
+PEERS: dict[str, Callable[[Instance], dict[str, Any]]] = {"matching": matching, "algmatch": algmatch}
+
+
+def preferences(instance: Instance) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """The lists of projects and, by priority, of home units; only pairs that could come about."""
+    projects: dict[int, list[int]] = {}
+    asking: dict[int, list[tuple[int, int]]] = {}
+    columns = zip(instance["starts"].tolist(), instance["ends"].tolist(), strict=True)
+    for project, (start, end) in enumerate(columns):
+        for entry in range(start, end):
+            home = int(instance["homes"][entry])
+            if instance["quotas"][home]:
+                projects.setdefault(project, []).append(home)
+                asking.setdefault(home, []).append((int(instance["keys"][entry]), project))
+    return projects, {home: [p for _, p in sorted(ranked)] for home, ranked in asking.items()}
+
+
+def answer(seconds: float, assignment: Any, *packages: str) -> dict[str, Any]:
+    """What a peer's function prints."""
+    digest = hashlib.sha256(json.dumps(assignment.tolist()).encode()).hexdigest()
+    return {
+        "seconds": seconds,
+        "assignment": digest,
+        "versions": {name: version(name) for name in (*packages, "numpy")},
+    }
+
+
+if __name__ == "__main__":
+    name, path = sys.argv[1:]
+    with np.load(path) as file:
+        given = dict(file)
+    print(json.dumps(PEERS[name](given)))
