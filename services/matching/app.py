@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.matching.base import idempotency_keys, messaging, parties
 from services.matching.clients.registry import RegistryClient
@@ -84,16 +84,7 @@ def create_app(
             summary="Which home unit suits a project, which projects suit a home unit, and why.",
             directory=Path(__file__).parent,
             state=state,
-            routers=[
-                recommendations_router,
-                profiles_router,
-                offers_router,
-                rounds_router,
-                questions_router,
-                evaluation_router,
-                feed_router("matching:events:read"),
-                consumer_router("matching"),
-            ],
+            routers=_routers(),
             tasks=tasks,
             on_start=[revocations.load, engine.refresh, rounds.load_prices],
             on_stop=[rounds.close, registry.close],
@@ -101,6 +92,20 @@ def create_app(
             read_lag=partial(_lag_events, database),
         )
     )
+
+
+def _routers() -> list[APIRouter]:
+    """By how often they are called."""
+    return [
+        recommendations_router,
+        profiles_router,
+        offers_router,
+        rounds_router,
+        questions_router,
+        evaluation_router,
+        feed_router("matching:events:read"),
+        consumer_router("matching"),
+    ]
 
 
 def _consumer(

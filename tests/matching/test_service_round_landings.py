@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from services.matching.clients.registry import LandingAnswer
+from services.matching.rounds import solving
 from services.matching.rounds.offers import expire_offers
-from services.matching.rounds.workers import LandingWork
+from services.matching.rounds.workers import LandingWork, RunWork
 from shared import clock
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.rounds_world import (
@@ -195,3 +196,42 @@ async def test_without_a_credential_nothing_is_lost(world: RoundWorld) -> None:
         "pending", None, "registry_unavailable"
     )
     registry._own = own
+
+
+async def test_a_run_whose_process_died_is_taken_up_with_the_same_result(
+    world: RoundWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_id = (await world.draft())["id"]
+    await world.act(round_id, "freeze")
+    await world.act(round_id, "run")
+    lost: list[object] = []
+
+    async def die(_work: object, _tx: object, _item: object, outcome: object, _token: str) -> None:
+        lost.append(outcome)
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWork, "apply", die)
+        await world.work()
+    assert (await world.read(f"/v1/rounds/{round_id}"))["state"] == "running"
+    assert await world.workers.runs.run_once() == 0, "its lease has not ended"
+    later(minutes=16)
+    await world.work()
+    (run,) = (await world.read(f"/v1/rounds/{round_id}"))["runs"]
+    (first,) = lost
+    assert isinstance(first, solving.Solved)
+    assert (run["state"], run["result_hash"]) == ("done", first.result_hash)
+
+
+@ON_ONE_STORE
+async def test_what_places_were_worth_reaches_the_engine(
+    world: RoundWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = {"kind": "optimality", "prices": [5_000, 7_000, 0], "price_scale": 1_000}
+    prices = solving._prices
+    monkeypatch.setattr(solving, "_prices", lambda market, _: prices(market, certificate))
+    engine = world.matching.service.app.state.service.extra["engine"]
+    assert engine.shadow_prices == {}
+    await world.published()
+    await world.workers.load_prices()
+    assert sorted(engine.shadow_prices.values()) == [0, 5, 7]
