@@ -209,6 +209,7 @@ async def publish_round(tx: WriteSession, actor: Principal, round_id: str) -> Ro
         rows = [
             {"home_unit_id": home, "price": price, "round_id": round_id, "updated_at": now}
             for home, price in sorted(prices.items())
+            if home not in row["not_taking_part"]
         ]
         await repository.put_shadow_prices(tx, rows)
     changes = {"state": RoundStateName.PUBLISHED.value, "published_at": now}
