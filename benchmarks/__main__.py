@@ -24,6 +24,7 @@ BENCHMARKS = {
     "recommend": "recommendations",
     "scoring": "scoring",
     "stable": "stable",
+    "welfare": "welfare",
     "yardsticks": "yardsticks",
     "webhooks": "webhooks",
     "neighbours": "neighbours",

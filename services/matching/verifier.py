@@ -293,6 +293,10 @@ class Round:
             for k, demand in self.of_resource[home]:
                 self.used[k] += demand[project]
         self.full = {k: one for k, one in worst.items() if self.used[k] >= self.limits[k]}
+        self.left = list(self.limits)
+        for project, home in self.fixed.items():
+            for k, demand in self.of_resource[home]:
+                self.left[k] -= demand[project]
 
 
 # Each check returns what it found, or raises Refused.
@@ -429,16 +433,16 @@ def best_for_projects(r: Round) -> str:
 def lagrangian(r: Round, multipliers: list[int], scale: int) -> int:
     """Return scale × what no assignment within the limits can exceed, whatever the multipliers are."""
     total: int = sum(price * limit for price, limit in zip(multipliers, r.limits, strict=True))
-    priced = [
-        [(d, multipliers[k]) for k, d in r.of_resource[h] if multipliers[k]] for h in range(len(r.homes))
-    ]
+    priced = [[(d, multipliers[k], r.left[k]) for k, d in r.of_resource[h]] for h in range(len(r.homes))]
     counted: dict[tuple[int, int], int] = {}
     for project, row in enumerate(r.pairs):
         industry, fixed, worths = r.industry[project], project in r.fixed, list[int]()
         for home, u, v in r.asks(project) if fixed else row:
             if (price := counted.get((home, industry))) is None:
                 price = counted[home, industry] = sum(multipliers[k] for k in r.sets(project, home))
-            price += sum(each * demand[project] for demand, each in priced[home])
+            if not fixed and any(demand[project] > left for demand, _, left in priced[home]):
+                continue  # What is fixed leaves too little for it, so it is in no assignment.
+            price += sum(each * demand[project] for demand, each, _ in priced[home])
             worths.append(scale * r.weight(project, home, u, v) - price)
         total += worths[0] if fixed else max([0, *worths])
     return total

@@ -101,8 +101,8 @@ class _Programme:
 
     def solve(self) -> tuple[NDArray[np.bool_], bool]:
         """Return which pairs are taken and whether the solver proved that none does with less."""
-        from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
-        from scipy.sparse import csr_array  # type: ignore[import-untyped]
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import csr_array
 
         sizes = np.array([len(row) for row in self.rows])
         at = np.fromiter((column for row in self.rows for column in row), np.int64, int(sizes.sum()))

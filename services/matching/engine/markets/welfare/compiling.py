@@ -1,0 +1,33 @@
+"""How kernels are compiled; only modules of a round import this, since numba costs half a second.
+
+A kernel and all it calls stand in one module: what is kept on disk is compiled anew when that module changes.
+Where numba cannot be imported the functions run as they are written: slowly, with the same answers.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+try:
+    from numba import njit
+except ImportError:  # pragma: no cover
+    njit = None  # type: ignore[assignment]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def kernel(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function compiled to machine code, kept on disk; whole numbers and one thread."""
+    if njit is None:
+        return function
+    compiled: Callable[P, T] = njit(cache=True, error_model="numpy")(function)
+    return compiled
+
+
+def part(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a part of kernels, which only they call: it compiles in half the time."""
+    if njit is None:
+        return function
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: Callable[P, T] = njit(error_model="numpy", **options)(function)
+    return compiled
