@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.matching.base import idempotency_keys, messaging, parties
 from services.matching.clients.registry import RegistryClient
@@ -16,6 +16,10 @@ from services.matching.profiles.routes import router as profiles_router
 from services.matching.recommendations.follower import Follower
 from services.matching.recommendations.live import LiveEngine
 from services.matching.recommendations.routes import router as recommendations_router
+from services.matching.rounds.offer_routes import router as offers_router
+from services.matching.rounds.question_routes import router as questions_router
+from services.matching.rounds.routes import router as rounds_router
+from services.matching.rounds.workers import SIGNALS, RoundWorkers
 from services.matching.settings import MatchingSettings
 from shared.db.engine import Database
 from shared.db.keyset import CursorSigner
@@ -50,6 +54,7 @@ def create_app(
     registry = RegistryClient(settings, database, registry_transport)
     revocations = Revocations(database)
     engine = LiveEngine(database)
+    rounds = RoundWorkers(settings, database, engine, registry)
     source = feed_source or registry.feed(directory.EVENT_TYPES)
     consumer = None if source is None else _consumer(settings, database, source, revocations)
     follower = Follower(database, engine, follows=consumer is not None)
@@ -62,9 +67,16 @@ def create_app(
         feed=Feed(database, messaging, parties),
         idempotency_keys=idempotency_keys,
         data_age=engine.data_age,
-        extra={"engine": engine, "consumer": consumer, "revocations": revocations, "follower": follower},
+        extra={
+            "engine": engine,
+            "consumer": consumer,
+            "revocations": revocations,
+            "follower": follower,
+            "rounds": rounds,
+        },
     )
     tasks: list[Task] = [Sequencer(database, messaging).run, engine.run, follower.run, revocations.run]
+    tasks += rounds.tasks
     tasks.append(_say_not_followed if consumer is None else consumer.run)
     return create_service(
         ServiceParts(
@@ -72,19 +84,28 @@ def create_app(
             summary="Which home unit suits a project, which projects suit a home unit, and why.",
             directory=Path(__file__).parent,
             state=state,
-            routers=[
-                recommendations_router,
-                profiles_router,
-                evaluation_router,
-                feed_router("matching:events:read"),
-                consumer_router("matching"),
-            ],
+            routers=_routers(),
             tasks=tasks,
-            on_start=[revocations.load, engine.refresh],
-            on_stop=[registry.close],
+            on_start=[revocations.load, engine.refresh, rounds.load_prices],
+            on_stop=[rounds.close, registry.close],
+            signals=SIGNALS,
             read_lag=partial(_lag_events, database),
         )
     )
+
+
+def _routers() -> list[APIRouter]:
+    """By how often they are called."""
+    return [
+        recommendations_router,
+        profiles_router,
+        offers_router,
+        rounds_router,
+        questions_router,
+        evaluation_router,
+        feed_router("matching:events:read"),
+        consumer_router("matching"),
+    ]
 
 
 def _consumer(

@@ -1,6 +1,6 @@
 """Configuration of matching: environment variables with the prefix ``FEIDI_MATCHING_``."""
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -27,3 +27,5 @@ class MatchingSettings(ServiceSettings):
     """Events read at once."""
     feed_wait_s: float = 10.0
     """How long the registry may hold a question until there is something new."""
+    round_lease_s: float = Field(default=900.0, ge=30, le=86_400)
+    """After how many seconds another process takes over a run from one that died; it may take 80 % of it."""

@@ -37,6 +37,8 @@ class RegistrySettings(ServiceSettings):
     """Its secret, at least 32 characters."""
     service_clients: dict[str, SecretStr] = Field(default_factory=dict)
     """The clients of the other services and their secrets, as a JSON object."""
+    matching_client_id: str = "cli_matching"
+    """Which of them is matching's: it may also propose projects and record landing intents."""
     webhook_allow_http: bool = False
     """Whether endpoints may have http URLs; what is sent to them can be read and changed on its way."""
     webhook_allowed_networks: list[str] = Field(default_factory=list)

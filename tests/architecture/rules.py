@@ -13,7 +13,6 @@ _INNER = {"repository", "models"}
 _LAYERS_BELOW_ROUTES = {"service", "repository", "models", "schemas", "errors"}
 MECHANISMS = {
     "shared.messaging.chain": "any service's log",
-    "shared.messaging.loop": "the one loop for work that is claimed",
 }
 """Mechanisms there is only one of, which live in shared although one service uses them so far."""
 _CHINESE = "\u3400-\u9fff\u3001-\u303f\uff00-\uffef"

@@ -20,6 +20,8 @@ from services.registry.settings import RegistrySettings
 from shared.http import ServiceClient
 from shared.web.token_source import ClientCredentials
 from tests.matching.conftest import settings_for
+from tests.matching.rounds_world import OFFER as EVERYTHING
+from tests.matching.rounds_world import mechanisms
 from tests.support.services import ServiceUnderTest, create_schema, running
 
 ISSUER = "http://registry.test"
@@ -61,6 +63,7 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
         bootstrap_client_id=ADMIN[0],
         bootstrap_client_secret=ADMIN[1],
         service_clients=SECRETS,
+        matching_client_id="matching",
     )
     changed: dict[str, Any] = {
         "issuer": ISSUER,
@@ -226,3 +229,54 @@ async def test_disabled_client_is_refused(network: Network) -> None:
     await network.settle()
     answer = await client.get(url)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_revoked")
+
+
+async def test_an_agreed_pair_becomes_a_landing_of_the_real_registry(network: Network) -> None:
+    token = await network.sign_in(*ADMIN)
+    registry, matching = network.registry.client(token), network.matching.client(token)
+    operator = await _create(registry, "organisations", kind="operator", name="运营商")
+    city = {"kind": "home_unit", "name": "丽水", "unit_type": "city", "adcode": "331100"}
+    home = await _create(registry, "organisations", **city)
+    owner = await _create(registry, "organisations", **{**city, "name": "衢州", "adcode": "330800"})
+    enclave = await _create(
+        registry,
+        "enclaves",
+        name="衢州海创园",
+        home_unit_id=owner["id"],
+        operator_id=operator["id"],
+        host_adcode="330110",
+    )
+    lead = {"title": "柔性电极", "team_name": "示例团队", "enclave_id": enclave["id"]}
+    needs = {"plant_class": "clean_room", "space_m2": 800, "fund_amount_cny": "3000000"}
+    project = await _create(registry, "projects", **lead, industry_codes=["3581"], needs=needs)
+    assert home["id"] not in project["party_ids"]
+    await network.settle()
+    profile = {**EVERYTHING, "accepted_stages": ["lead"]}
+    await matching.put(f"/v1/home-units/{home['id']}/profile", json=profile)
+    quotas = [{"home_unit_id": home["id"], "projects": 1}]
+    body = {"name": "轮次", "period": "2027", "projects": {"stages": ["lead"]}, "quotas": quotas}
+    url = f"/v1/rounds/{(await _create(matching, 'rounds', **body))['id']}"
+    workers = network.matching.app.state.service.extra["rounds"]
+
+    async def act(action: str) -> None:
+        answer = await matching.post(f"{url}:{action}", headers={"idempotency-key": action})
+        assert answer.status_code == 200, answer.text
+
+    with mechanisms():
+        for action in ("freeze", "run"):
+            await act(action)
+        await workers.runs.run_once()
+    await act("offer")
+    (offer,) = (await matching.get(f"{url}/offers")).json()["items"]
+    for side, party in (("home_unit", home), ("project", operator)):
+        scopes = ["matching:rounds:write"]
+        made = await _create(registry, "clients", name=side, scopes=scopes, organisation_id=party["id"])
+        client = network.matching.client(await network.sign_in(made["id"], made["secret"]))
+        accepted = await client.post(f"/v1/offers/{offer['id']}:accept", json={"side": side})
+        assert accepted.status_code == 200, accepted.text
+    await act("publish")
+    await workers.landings.run_once()
+    landed = (await matching.get(f"/v1/offers/{offer['id']}")).json()["landing"]
+    (landing,) = (await registry.get("/v1/landings")).json()["items"]
+    assert landed == {"state": "created", "landing_id": landing["id"], "code": None}
+    assert (landing["project_id"], landing["home_unit_id"]) == (project["id"], home["id"])

@@ -263,3 +263,16 @@ async def test_events_of_other_services_reach_the_same_endpoints_once(partners: 
     while await consumer.run_once() or len(partners.receiver.at("/home")) < 3:
         await partners.deliver()
     assert [hit.document["subject"]["version"] for hit in partners.receiver.at("/home")] == [1, 2, 3]
+
+
+async def test_an_offer_reaches_its_parties_and_nobody_else_of_the_project(partners: Partners) -> None:
+    await partners.verified("/home", partners.world.home_unit, event_types=["offer.*"])
+    await partners.verified("/operator", event_types=["offer.*"])
+    event = profile_event(partners.world.home_unit_id, 1)
+    event |= {"type": "offer.made", "subject": {**event["subject"], "type": "offer", "id": "ofr_one"}}
+    event["data"]["object"] = {"id": "ofr_one", "party_ids": [partners.world.home_unit_id]}
+    consumer = consumer_from("matching", partners.registry.database, Pages(event), FanOut())
+    await consumer.run_once()
+    await partners.deliver()
+    assert [hit.document["subject"]["id"] for hit in partners.receiver.at("/home")] == ["ofr_one"]
+    assert not partners.receiver.at("/operator")

@@ -33,6 +33,8 @@ class HomeUnit:
 class Project:
     """A project on file, with what its enclave adds and who may see it.
 
+    ``conductor_ids`` speak for it: its team, its operator and its enclave's; empty if registry named none.
+
     ``host_place`` is the place the project stated, known or not, and that of its enclave only where it stated
     none.
     """
@@ -42,6 +44,7 @@ class Project:
     title: str
     summary: str
     stage: str
+    enclave_id: str | None
     industry_codes: tuple[str, ...]
     strategic_fields: tuple[str, ...]
     needs: Mapping[str, Any]
@@ -50,6 +53,7 @@ class Project:
     enclave_home_unit_id: str | None
     updated_at: datetime
     party_ids: frozenset[str]
+    conductor_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,7 @@ async def projects_since(session: ReadSession, revision: int, after_id: str) -> 
         select(
             projects,
             enclaves.c.home_unit_id.label("enclave_home_unit_id"),
+            enclaves.c.operator_id.label("enclave_operator_id"),
             enclaves.c.host_place.label("enclave_place"),
         )
         .outerjoin(enclaves, enclaves.c.id == projects.c.enclave_id)

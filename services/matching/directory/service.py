@@ -57,6 +57,7 @@ _OF_PROJECT = (
     "host_adcode",
 )
 
+_CONDUCTORS = ("operator_id", "team_organisation_id")
 _EARLY = frozenset(STAGES[: STAGES.index(ADMITTED)])
 
 _revisions: WeakKeyDictionary[WriteSession, int] = WeakKeyDictionary()
@@ -187,6 +188,7 @@ async def _take_enclave(tx: WriteSession, record: Mapping[str, Any]) -> None:
     values = {
         "id": record["id"],
         "home_unit_id": record["home_unit_id"],
+        "operator_id": record.get("operator_id"),
         "host_place": record["host_place"],
         **_stamps(record, revision),
     }
@@ -200,6 +202,7 @@ async def _take_project(tx: WriteSession, event: Event) -> None:
     values = {
         **{name: record[name] for name in _OF_PROJECT},
         "summary": record["summary"] or "",
+        "conductor_ids": [record[name] for name in _CONDUCTORS if record.get(name)],
         "host_place": record.get("host_place"),
         "synthetic": record["synthetic"],
         **_stamps(record, revision),
@@ -305,6 +308,7 @@ def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
         title=row["title"],
         summary=row["summary"],
         stage=row["stage"],
+        enclave_id=row["enclave_id"],
         industry_codes=tuple(row["industry_codes"]),
         strategic_fields=tuple(row["strategic_fields"]),
         needs=row["needs"],
@@ -313,4 +317,5 @@ def _project(row: Row, seen_by: Mapping[str, set[str]]) -> Project:
         enclave_home_unit_id=row["enclave_home_unit_id"],
         updated_at=row["updated_at"],
         party_ids=frozenset(seen_by.get(row["id"], ())),
+        conductor_ids=frozenset({*(row["conductor_ids"] or ()), row["enclave_operator_id"]} - {None}),
     )

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from services.matching.directory.records import Admission, Landing
 from services.matching.evaluation.schemas import FeedbackCounts, HomeUnitFeedback, RefusalCount
+from services.matching.rounds import service as rounds
 from shared.db.engine import ReadSession
 
 
@@ -33,8 +34,8 @@ class OfferOutcome(Protocol):
 
 
 async def offer_outcomes(session: ReadSession) -> Sequence[OfferOutcome]:
-    """Return the offers decided so far; none while there are no rounds."""
-    return []
+    """Return the offers decided so far, of every round."""
+    return await rounds.offer_outcomes(session)
 
 
 def counts(

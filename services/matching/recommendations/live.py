@@ -6,7 +6,7 @@ second. Nothing here writes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -70,6 +70,21 @@ class LiveEngine:
         self._moves = Moves(everything=True)
 
     # -- what is known
+
+    @property
+    def home_units(self) -> Mapping[str, HomeUnit]:
+        """Every home unit on file, by id."""
+        return self._homes
+
+    @property
+    def profiles(self) -> Mapping[str, ProfileRead]:
+        """Every profile, by home unit."""
+        return self._profiles
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """Every project on file, by id, also those that have ended."""
+        return self._projects
 
     def take_moves(self) -> Moves:
         """Return what changed since this was called last."""

@@ -8,7 +8,12 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from services.registry.access import repository, service
-from services.registry.access.credentials import EVERY_SCOPE, MIN_CONFIGURED_SECRET, READ_SCOPES
+from services.registry.access.credentials import (
+    EVERY_SCOPE,
+    MATCHING_SCOPES,
+    MIN_CONFIGURED_SECRET,
+    READ_SCOPES,
+)
 from services.registry.access.models import clients
 from services.registry.access.schemas import ClientStatus, Reach
 from services.registry.organisations.errors import UnknownOrganisation
@@ -42,9 +47,18 @@ def managed_clients(
     administrator_id: str | None,
     administrator_secret: SecretStr | None,
     service_clients: Mapping[str, SecretStr],
+    matching_client_id: str,
 ) -> list[ManagedClient]:
-    """Return the clients the settings name: the administration's own, and one per service."""
-    found = [ManagedClient(name, secret, name, READ_SCOPES) for name, secret in service_clients.items()]
+    """Return the clients the settings name: the administration's own, and one per service.
+
+    They read everything; ``matching_client_id`` also does what follows from a published round.
+    """
+    found = [
+        ManagedClient(
+            name, secret, name, (*READ_SCOPES, *(MATCHING_SCOPES if name == matching_client_id else ()))
+        )
+        for name, secret in service_clients.items()
+    ]
     if administrator_id and administrator_secret is not None:
         found.append(
             ManagedClient(administrator_id, administrator_secret, "Network administration", EVERY_SCOPE)

@@ -10,4 +10,6 @@ _SERVICES = ("registry", "matching", "metrics")
 _ACTIONS = ("read", "write", "approve", "admin")
 
 EVERY_SCOPE = tuple(f"{service}:*:{action}" for service, action in product(_SERVICES, _ACTIONS))
+MATCHING_SCOPES = ("registry:projects:write", "registry:landings:write")
+"""What matching does here after a round: it proposes agreed projects and records their landing intents."""
 READ_SCOPES = tuple(f"{service}:*:read" for service in _SERVICES)

@@ -37,7 +37,10 @@ class AccessParts:
 def build_access(settings: RegistrySettings, database: Database) -> AccessParts:
     """Build the parts, or refuse the configured clients; nothing is read or written yet."""
     named = managed_clients(
-        settings.bootstrap_client_id, settings.bootstrap_client_secret, settings.service_clients
+        settings.bootstrap_client_id,
+        settings.bootstrap_client_secret,
+        settings.service_clients,
+        settings.matching_client_id,
     )
     keys = KeyRing(
         database,

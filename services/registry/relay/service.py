@@ -1,7 +1,8 @@
 """Events of matching and metrics on their way to partners: registry follows their feeds, and fans out.
 
 A relayed event keeps its id, its bytes and its own feed's sequence. It is seen by those who see the record it
-is about as registry knows it; what registry does not know is seen by the network's administration only.
+is about as registry knows it. Rounds and offers are matching's own: their events name their parties, who are
+kept here like those of any record. What else registry does not know is the network's administration's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,18 +11,21 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from services.registry.base import messaging
+from services.registry.base import messaging, parties
 from services.registry.deliveries.fanout import FanOut
 from services.registry.deliveries.relayed import keep_relayed
 from services.registry.deliveries.retention import KEPT
 from services.registry.settings import RegistrySettings
 from shared import clock
 from shared.db.engine import Database, ReadSession, WriteSession
+from shared.db.visibility import set_parties
 from shared.http import ServiceClient
 from shared.messaging.consumer import FeedConsumer, lag
 from shared.messaging.received import Event, FeedSource, HttpFeedSource
 
 SOURCES = ("matching", "metrics")
+_NAME_THEIR_PARTIES = {("matching", "round"), ("matching", "offer")}
+"""Sources and subjects that no record of registry can be confused with."""
 
 _PAGE = 200
 
@@ -68,8 +72,11 @@ async def _lag(session: ReadSession, source: str) -> int | None:
 async def _apply(source: str, fan_out: FanOut, tx: WriteSession, events: Sequence[Event]) -> None:
     # What is older is no news: it comes when a feed is followed for the first time, or begins again.
     oldest = clock.now() - KEPT
-    recent = [_row(source, event) for event in events if event.timestamp >= oldest]
-    new = await keep_relayed(tx, recent)
+    recent = [event for event in events if event.timestamp >= oldest]
+    for event in recent:
+        if (source, event.subject_type) in _NAME_THEIR_PARTIES:
+            await set_parties(tx, parties, event.subject_id, event.object["party_ids"])
+    new = await keep_relayed(tx, [_row(source, event) for event in recent])
     await fan_out(tx, new)
 
 

@@ -1,0 +1,192 @@
+"""Questions about a round and their answers, on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from services.matching.recommendations.schemas import Texts
+from services.matching.rounds.configuration import RoundConfiguration
+from services.matching.rounds.schemas import Quotas, RegionCaps
+from shared.types import Id, Input, Output
+
+_PROJECT = "prj_01jd3v9w8xk4m7q2r5t6y8z0ab"
+_HOME_UNIT = "org_01jd3v9w8xk4m7q2r5t6y8z0ab"
+_ROUND = "rnd_01jd3v9w8xk4m7q2r5t6y8z0ab"
+Ids = Annotated[list[Id], Field(max_length=2000)]
+
+
+class CertificateRead(Output):
+    """A run as anybody can check it, in one spelling: canonical JSON, whole numbers only.
+
+    `seed` is null until the round is published; the hashes are those of the document with its seed.
+    """
+
+    format: str
+    engine_version: str
+    seed: str | None
+    commitment: str
+    snapshot_hash: str
+    configuration_hash: str
+    snapshot: dict[str, Any]
+    configuration: dict[str, Any]
+    assignment: list[int]
+    certificate: dict[str, Any]
+    figures: dict[str, Any]
+    result_hash: str
+
+
+class CheckRead(Output):
+    """One thing that was checked, and what was found."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+class Checks(Output):
+    """What was checked of a stored result."""
+
+    passed: bool
+    checks: list[CheckRead]
+
+
+class WhatIf(Input):
+    """Changes to the market of a run; null and empty lists change nothing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"quotas": [{"home_unit_id": _HOME_UNIT, "projects": 5}], "region_caps": []}]
+        }
+    )
+
+    configuration: RoundConfiguration | None = None
+    quotas: Quotas = Field(default_factory=list)
+    region_caps: RegionCaps | None = None
+    without_project_ids: Ids = Field(default_factory=list)
+    without_home_unit_ids: Ids = Field(default_factory=list)
+
+
+class FigureSummary(Output):
+    """An assignment in figures; welfare in millionths."""
+
+    projects: int
+    matched: int
+    welfare: int
+    worst_home_unit_welfare: int
+    envy: int
+    short_of_lower_quotas: int
+
+
+class ChangedPlace(Output):
+    """A project that would be elsewhere; null is no place."""
+
+    project_id: str
+    before: str | None
+    after: str | None
+
+
+class Comparison(Output):
+    """Two assignments side by side.
+
+    What is given up is that of the second against the first, in millionths of the larger one; negative where
+    the second has more. `changed` names at most 200 of `changed_count` projects.
+    """
+
+    before: FigureSummary
+    after: FigureSummary
+    changed_count: int
+    changed: list[ChangedPlace]
+    welfare_given_up_ppm: int
+    worst_home_unit_given_up_ppm: int
+    matched_given_up: int
+
+
+class Explain(Input):
+    """The project whose place is to be explained."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"project_id": _PROJECT}]})
+
+    project_id: Id
+
+
+class Obstacle(Output):
+    """A home unit the project ranks higher, and which limits stood against it."""
+
+    home_unit_id: str
+    limits: list[str]
+    text: Texts
+
+
+class PlaceExplanation(Output):
+    """Why a project is where it is; `better` is null to home units: the project's wishes are its own."""
+
+    project_id: str
+    home_unit_id: str | None
+    reason: str
+    text: Texts
+    asked: int | None
+    better: list[Obstacle] | None
+
+
+class Counterfactual(Input):
+    """The pair that did not come about."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"project_id": _PROJECT, "home_unit_id": _HOME_UNIT}]}
+    )
+
+    project_id: Id
+    home_unit_id: Id
+
+
+class Lever(Output):
+    """One change, whether it brings the pair about, and which other projects would lose their place by it."""
+
+    lever: str
+    achieves: bool
+    displaced: list[str]
+
+
+class Levers(Output):
+    """Every lever that was tried."""
+
+    levers: list[Lever]
+
+
+class Compare(Input):
+    """Either another round or another configuration of the same market."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"other_round_id": _ROUND}]})
+
+    other_round_id: Id | None = None
+    configuration: RoundConfiguration | None = None
+
+
+class Replays(Input):
+    """How many lotteries to replay."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"replays": 100}]})
+
+    replays: Annotated[int, Field(ge=1, le=1000)]
+
+
+class PlaceCount(Output):
+    """In how many replays a project got this place."""
+
+    home_unit_id: str
+    count: int
+
+
+class Propensity(Output):
+    """Where a project ended over all replays."""
+
+    project_id: str
+    unmatched: int
+    home_units: list[PlaceCount]
+
+
+class Propensities(Output):
+    """How much of a result was luck."""
+
+    replays: int
+    projects: list[Propensity]

@@ -1,0 +1,78 @@
+"""The snapshot of a round, worked out outside any transaction from what the engine has in memory."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.matching.engine.markets.errors import InvalidMarket
+from services.matching.engine.markets.market import NONE
+from services.matching.recommendations.live import LiveEngine
+from services.matching.rounds import repository
+from services.matching.rounds.documents import packed, unpacked
+from services.matching.rounds.errors import MarketRefused
+from services.matching.rounds.market_building import Built, build_market
+from services.matching.rounds.participants import Earlier, Participants, participants_of
+from services.matching.rounds.schemas import RoundStateName
+from services.matching.rounds.standing import require_network, require_round, sentence
+from shared import clock
+from shared.db.engine import Database, ReadSession, Row
+from shared.identity import Principal
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A snapshot that was worked out outside the transaction, and the version of the round it is for."""
+
+    version: int
+    built: Built
+    snapshot: bytes
+
+
+async def prepare(
+    database: Database, engine: LiveEngine, viewer: Principal, round_id: str, *states: RoundStateName
+) -> Prepared | None:
+    """Work out the snapshot of a round in one of these states, None in any other; nothing is written."""
+    async with database.read() as session:
+        row = await require_round(session, viewer, round_id)
+        require_network(viewer)
+        if row["state"] not in states:
+            return None
+        earlier = await _earlier(session, row)
+    await engine.refresh()
+    settings = {**row["settings"], "period": row["period"]}
+    found = participants_of(engine, settings, clock.today(), earlier)
+    try:
+        built, snapshot = await asyncio.to_thread(_built, found, settings)
+    except InvalidMarket as error:
+        raise MarketRefused(*sentence(error)) from error
+    return Prepared(row["version"], built, snapshot)
+
+
+def _built(found: Participants, settings: Mapping[str, Any]) -> tuple[Built, bytes]:
+    built = build_market(found, settings)
+    assert built.market.hash
+    return built, packed(built.market.document())
+
+
+async def _earlier(session: ReadSession, row: Row) -> Earlier:
+    if row["run_number"] == 0:
+        return Earlier()
+    offers = await repository.offers_of(session, row["id"])
+    kept = {one["project_id"]: one["home_unit_id"] for one in offers if one["state"] == "accepted"}
+    refused = {(one["project_id"], one["home_unit_id"]) for one in offers if one["state"] != "accepted"}
+    run = (await repository.runs_of(session, [row["id"]]))[-1]
+    stored = await repository.documents(session, run["id"])
+    pairs = pairs_of(unpacked(stored["snapshot"]), unpacked(stored["result"]))
+    barred = {pair for pair in refused if kept.get(pair[0]) != pair[1]}
+    return Earlier(tuple(sorted(kept.items())), frozenset(barred), pairs)
+
+
+def pairs_of(snapshot: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the home unit of every project that has one."""
+    homes = snapshot["home_units"]
+    return {
+        project_id: homes[home]
+        for project_id, home in zip(snapshot["projects"], result["assignment"], strict=True)
+        if home != NONE
+    }
