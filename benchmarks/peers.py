@@ -118,6 +118,8 @@ def answer(seconds: float, assignment: Any, *packages: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in PEERS:
+        raise SystemExit(f"usage: ./dev peers {{{','.join(PEERS)}}} FILE.npz")
     name, path = sys.argv[1:]
     with np.load(path) as file:
         given = dict(file)
