@@ -1,6 +1,7 @@
 """What can be asked about a round, and that a round is the same wherever it is worked out."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from services.matching.rounds import questions
 from services.matching.rounds.computing import Computing
 from services.matching.rounds.documents import configuration_from, market_from, packed, unpacked
+from services.matching.rounds.errors import TookTooLong
 from services.matching.rounds.solving import solve_run
 from tests.matching.conftest import MatchingUnderTest
 from tests.matching.rounds_world import (
@@ -119,7 +121,7 @@ async def test_a_place_is_explained_to_those_it_concerns(world: RoundWorld) -> N
     assert explained["asked"] == len(explained["better"]) + 1 or explained["reason"] == "first"
     home = world.matching.as_org(offer["home_unit_id"])
     seen = (await home.post(url, json=body)).json()
-    assert (seen["better"], seen["asked"], seen["text"]) == (None, None, explained["text"])
+    assert (seen["better"], seen["asked"], seen["reason"]) == (None, None, "placed")
     assert (await home.post(url, json={"project_id": other["project_id"]})).status_code == 404
     for action, question in (("what-if", {}), ("propensities", {"replays": 1})):
         asked = await team.post(f"/v1/rounds/{round_id}:{action}", json=question)
@@ -191,5 +193,16 @@ async def test_another_process_computes_the_same() -> None:
     try:
         document = {"b": [1, 2], "a": "飞地"}
         assert await computing(unpacked, packed(document)) == document
+    finally:
+        await computing.close()
+
+
+async def test_what_takes_too_long_is_ended_and_the_next_question_answered() -> None:
+    computing = Computing(in_process=True, limit_s=1.0)
+    try:
+        with pytest.raises(TookTooLong):
+            await computing(time.sleep, 600)
+        computing._limit_s = 60.0
+        assert await computing(abs, -1) == 1
     finally:
         await computing.close()

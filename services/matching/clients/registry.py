@@ -90,6 +90,8 @@ class RegistryClient:
         if answer.status_code >= 500 or answer.status_code == 429:
             return _PENDING
         code = _code(answer)
+        if code is None:
+            return LandingAnswer("pending", None, f"status_{answer.status_code}")
         return LandingAnswer("pending" if code in _RETRIED_CODES else "refused", None, code)
 
     async def _propose(self, registry: ServiceClient, pair: dict[str, str]) -> int:
@@ -114,11 +116,12 @@ class RegistryClient:
             await self._credentials.close()
 
 
-def _code(answer: Any) -> str:
+def _code(answer: Any) -> str | None:
+    """Registry's own code; None when somebody on the way answered in its place, which decides nothing."""
     try:
         return str(answer.json()["code"])
     except (ValueError, KeyError, TypeError):
-        return f"status_{answer.status_code}"
+        return None
 
 
 def _credentials(settings: MatchingSettings, transport: Any) -> ClientCredentials | None:

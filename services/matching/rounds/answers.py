@@ -121,7 +121,11 @@ class Obstacle(Output):
 
 
 class PlaceExplanation(Output):
-    """Why a project is where it is; `better` is null to home units: the project's wishes are its own."""
+    """Why a project is where it is.
+
+    To home units `reason` says no more than `placed`, and `asked` and `better` are null: the project's wishes
+    are its own.
+    """
 
     project_id: str
     home_unit_id: str | None

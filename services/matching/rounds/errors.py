@@ -43,6 +43,14 @@ class MarketTooLarge(Conflict):
     title_zh = "市场规模超出上限"
 
 
+class TookTooLong(Conflict):
+    """The computation was given up: it takes longer than anybody is to wait for."""
+
+    code = "took_too_long"
+    title_en = "The computation takes too long"
+    title_zh = "计算耗时过长"
+
+
 class NoSuchPair(Conflict):
     """The project or the home unit takes no part in this round."""
 

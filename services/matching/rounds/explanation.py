@@ -22,6 +22,10 @@ _TEXTS = {
         "排在它前面的飞出地均已无法接纳该项目。",
         "Every home unit the project ranks before it could not take it.",
     ),
+    "placed": (
+        "本轮将该项目与该飞出地配对；项目方如何排列各飞出地，仅由其自行告知。",
+        "The round placed the project here; how it ranks home units is its own to tell.",
+    ),
     "unmatched": (
         "该项目可去的飞出地均已无法接纳，本次未获配对。",
         "No home unit the project may go to could take it; it has no place in this run.",
@@ -89,6 +93,12 @@ def explain(snapshot: bytes, result: bytes, project_id: str) -> Document | None:
         "asked": len(asked),
         "better": better,
     }
+
+
+def without_wishes(found: Document) -> Document:
+    """Return an explanation as a home unit may read it: where the project is and not its wishes."""
+    reason = "placed" if found["reason"] in ("first", "best_left") else found["reason"]
+    return {**found, "reason": reason, "text": _text(reason), "asked": None, "better": None}
 
 
 def _reason(home: int, fixed: bool, asked: list[int], before: list[int]) -> str:

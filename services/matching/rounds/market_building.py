@@ -64,11 +64,11 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
         regions=regions,
         home_region=[regions.index(name) if name else NONE for name in provinces],
         industry_caps=[(home, names.index(name), most) for home, name, most in _industry_caps(homes)],
-        region_caps=list(_region_caps(settings, regions)),
+        region_caps=list(_region_caps(found, settings, regions)),
         demand_names=demands.names,
         demands=np.array(demands.rows, np.int64).reshape(len(demands.names), len(projects)),
         resources=demands.resources,
-        commitments=[*_commitments(found, settings, places), *_preferences(homes, places)],
+        commitments=[*_commitments(found, settings, places), *_preferences(homes, settings, places)],
         previous=None if found.previous is None else _previous(found, places),
     )
     _check_fixed(market)
@@ -144,9 +144,13 @@ def _province(home: Home) -> str | None:
     return None if home.place is None else str(home.place["adcode"])[:2] + "0000"
 
 
-def _region_caps(settings: Mapping[str, Any], regions: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _region_caps(
+    found: Participants, settings: Mapping[str, Any], regions: Sequence[str]
+) -> Iterator[tuple[int, int]]:
     for cap in settings["region_caps"]:
         if cap["province_adcode"] not in regions:
+            if found.again:
+                continue
             raise InvalidMarket(f"no home unit that takes part lies in {cap['province_adcode']}")
         yield regions.index(cap["province_adcode"]), cap["projects"]
 
@@ -170,20 +174,30 @@ def _whole(value: Any, rounding: str) -> int | None:
 def _commitments(
     found: Participants, settings: Mapping[str, Any], places: _Places
 ) -> Iterator[tuple[int, int, str, int, str]]:
-    """Agreed pairs are fixed by both who agreed; nothing else binds a project any more then."""
+    """Agreed pairs are fixed by both who agreed; nothing else binds a project any more then.
+
+    In a draft a commitment that names nobody is a mistake to mend; later it names who has left since.
+    """
     agreed = dict(found.kept)
     for project_id, home_unit_id in found.kept:
         yield (*places.pair(project_id, home_unit_id), "fixed", 0, home_unit_id)
     for one in settings["commitments"]:
         pair = one["project_id"], one["home_unit_id"]
-        if pair[0] not in agreed and pair not in found.barred:
+        left = found.again and not (pair[0] in places.project and pair[1] in places.home)
+        if pair[0] not in agreed and pair not in found.barred and not left:
             yield (*places.pair(*pair), one["kind"], one["value"], one["set_by"])
 
 
-def _preferences(homes: Sequence[Home], places: _Places) -> Iterator[tuple[int, int, str, int, str]]:
+def _preferences(
+    homes: Sequence[Home], settings: Mapping[str, Any], places: _Places
+) -> Iterator[tuple[int, int, str, int, str]]:
+    """What home units wish for, but for pairs whose weight the round itself sets: a pair has one weight."""
+    weighed = {
+        (one["project_id"], one["home_unit_id"]) for one in settings["commitments"] if one["kind"] == "weight"
+    }
     for place, home in enumerate(homes):
         for one in (home.profile.preferences if home.profile else None) or ():
-            if one.project_id in places.project:
+            if one.project_id in places.project and (one.project_id, home.features.id) not in weighed:
                 value = (6 - one.priority) * PREFERENCE_STEP
                 yield places.project[one.project_id], place, "weight", value, home.features.id
 
@@ -201,8 +215,12 @@ def _previous(found: Participants, places: _Places) -> list[int]:
 
 def _check_resources(market: Market) -> None:
     """Refuse what no stable mechanism keeps: a limit that the dearest projects a home unit may get exceed."""
+    fixed = np.full(market.shape[0], NONE, np.int64)
+    for commitment in market.commitments:
+        if commitment.kind == "fixed":
+            fixed[commitment.project] = commitment.home
     for one in market.resources:
-        asking = market.permitted[:, one.home]
+        asking = market.permitted[:, one.home] | (fixed == one.home)
         dearest = np.sort(market.demands[one.demand, asking])[::-1][: market.quotas[one.home]]
         if dearest.sum() > one.capacity:
             name, whom = market.demand_names[one.demand], market.home_unit_ids[one.home]

@@ -7,9 +7,8 @@ from typing import Any
 from services.matching.base import messaging
 from services.matching.recommendations.live import LiveEngine
 from services.matching.rounds import repository
-from services.matching.rounds.documents import unpacked
-from services.matching.rounds.errors import OfferDecided, OfferExpired, ReasonNeeded
-from services.matching.rounds.preparing import pairs_of
+from services.matching.rounds.errors import OfferDecided, OfferExpired, ReasonNeeded, RoundChanged
+from services.matching.rounds.preparing import Proposal
 from services.matching.rounds.reading import offer_read, parties_of_offer
 from services.matching.rounds.schemas import (
     OFFER_ANSWERED,
@@ -37,13 +36,15 @@ from shared.ids import new_id
 from shared.messaging.outbox import EventType, event_row, publish_rows
 
 
-async def make_offers(tx: WriteSession, actor: Principal, engine: LiveEngine, round_id: str) -> RoundRead:
+async def make_offers(
+    tx: WriteSession, actor: Principal, engine: LiveEngine, round_id: str, proposal: Proposal | None
+) -> RoundRead:
     """Offer every pair of the last run to both its sides, but those that have agreed already."""
     row = await locked(tx, actor, round_id)
     require_state(row, RoundStateName.PROPOSED)
     run = (await repository.runs_of(tx, [round_id]))[-1]
-    stored = await repository.documents(tx, run["id"])
-    pairs = pairs_of(unpacked(stored["snapshot"]), unpacked(stored["result"]))
+    if proposal is None or proposal.run_id != run["id"]:
+        raise RoundChanged()
     before = await repository.offers_of(tx, round_id)
     agreed = {one["project_id"] for one in before if one["state"] == OfferStateName.ACCEPTED}
     deadline = clock.today() + timedelta(days=row["settings"]["offer_days"] + 1)
@@ -54,7 +55,7 @@ async def make_offers(tx: WriteSession, actor: Principal, engine: LiveEngine, ro
     }
     rows = [
         _offer(engine, project_id, home_unit_id, common)
-        for project_id, home_unit_id in sorted(pairs.items())
+        for project_id, home_unit_id in sorted(proposal.pairs.items())
         if project_id not in agreed
     ]
     await repository.add_offers(tx, rows, {one["id"]: parties_of_offer(one) for one in rows})

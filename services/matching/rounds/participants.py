@@ -1,6 +1,6 @@
 """Who takes part in a round, read from the engine in one go and safe to hand to another thread."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,7 +26,7 @@ class Participants:
     """Everything a snapshot is built from; ``today`` decides which budgets are valid.
 
     ``kept`` are pairs agreed in an earlier run, ``barred`` those that were refused or not answered,
-    ``previous`` where the last run had each project.
+    ``previous`` where the last run had each project; ``again`` whether there were runs before.
     """
 
     homes: list[Home]
@@ -35,6 +35,7 @@ class Participants:
     kept: tuple[tuple[str, str], ...] = ()
     barred: frozenset[tuple[str, str]] = frozenset()
     previous: Mapping[str, str] | None = None
+    again: bool = False
     conductors: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
@@ -45,6 +46,7 @@ class Earlier:
     kept: tuple[tuple[str, str], ...] = ()
     barred: frozenset[tuple[str, str]] = frozenset()
     previous: Mapping[str, str] | None = None
+    again: bool = False
 
 
 def participants_of(
@@ -64,10 +66,9 @@ def participants_of(
         if engine.has_home_unit(home_unit_id)
     ]
     always = {project_id for project_id, _ in kept}
+    asked = _Asked(settings["projects"])
     chosen = sorted(
-        project.id
-        for project in engine.projects.values()
-        if project.id in always or _is_asked(project, settings["projects"])
+        project.id for project in engine.projects.values() if project.id in always or asked.takes(project)
     )
     features = [found for project_id in chosen if (found := engine.features_of(project_id)) is not None]
     return Participants(
@@ -77,22 +78,25 @@ def participants_of(
         kept=tuple(kept),
         barred=earlier.barred,
         previous=earlier.previous,
+        again=earlier.again,
         conductors={one.id: engine.projects[one.id].conductor_ids for one in features},
     )
 
 
-def _is_asked(project: Project, chosen: Mapping[str, Any]) -> bool:
-    named = project.id in chosen["project_ids"]
-    if named or chosen["only_named"]:
-        return named
-    if project.stage not in chosen["stages"]:
-        return False
-    if chosen["enclave_ids"] and project.enclave_id not in chosen["enclave_ids"]:
-        return False
-    keys = (*project.industry_codes, *project.strategic_fields)
-    wanted = chosen["industries"]
-    return not wanted or _is_within(keys, wanted)
+class _Asked:
+    """A project filter as sets: it is asked of every project there is, on the event loop."""
 
+    def __init__(self, chosen: Mapping[str, Any]) -> None:
+        self._named, self._only_named = frozenset(chosen["project_ids"]), chosen["only_named"]
+        self._stages, self._enclaves = frozenset(chosen["stages"]), frozenset(chosen["enclave_ids"])
+        self._industries = frozenset(industries.node(key) for key in chosen["industries"])
 
-def _is_within(keys: Iterable[str], wanted: Iterable[str]) -> bool:
-    return industries.supported(tuple(keys), frozenset(industries.node(key) for key in wanted))
+    def takes(self, project: Project) -> bool:
+        if project.id in self._named or self._only_named:
+            return project.id in self._named
+        if project.stage not in self._stages:
+            return False
+        if self._enclaves and project.enclave_id not in self._enclaves:
+            return False
+        keys = (*project.industry_codes, *project.strategic_fields)
+        return not self._industries or industries.supported(keys, self._industries)

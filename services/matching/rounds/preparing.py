@@ -14,7 +14,12 @@ from services.matching.rounds.errors import MarketRefused
 from services.matching.rounds.market_building import Built, build_market
 from services.matching.rounds.participants import Earlier, Participants, participants_of
 from services.matching.rounds.schemas import RoundStateName
-from services.matching.rounds.standing import require_network, require_round, sentence
+from services.matching.rounds.standing import (
+    require_network,
+    require_no_open_offers,
+    require_round,
+    sentence,
+)
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row
 from shared.identity import Principal
@@ -32,7 +37,11 @@ class Prepared:
 async def prepare(
     database: Database, engine: LiveEngine, viewer: Principal, round_id: str, *states: RoundStateName
 ) -> Prepared | None:
-    """Work out the snapshot of a round in one of these states, None in any other; nothing is written."""
+    """Work out the snapshot of a round in one of these states, None in any other; nothing is written.
+
+    Of a round that has offers all must be decided: decided offers stay as they are, so that what is read here
+    still holds when the snapshot is stored.
+    """
     async with database.read() as session:
         row = await require_round(session, viewer, round_id)
         require_network(viewer)
@@ -58,18 +67,42 @@ def _built(found: Participants, settings: Mapping[str, Any]) -> tuple[Built, byt
 async def _earlier(session: ReadSession, row: Row) -> Earlier:
     if row["run_number"] == 0:
         return Earlier()
+    await require_no_open_offers(session, row["id"])
     offers = await repository.offers_of(session, row["id"])
     kept = {one["project_id"]: one["home_unit_id"] for one in offers if one["state"] == "accepted"}
     refused = {(one["project_id"], one["home_unit_id"]) for one in offers if one["state"] != "accepted"}
-    run = (await repository.runs_of(session, [row["id"]]))[-1]
-    stored = await repository.documents(session, run["id"])
-    pairs = pairs_of(unpacked(stored["snapshot"]), unpacked(stored["result"]))
     barred = {pair for pair in refused if kept.get(pair[0]) != pair[1]}
-    return Earlier(tuple(sorted(kept.items())), frozenset(barred), pairs)
+    done = [run for run in await repository.runs_of(session, [row["id"]]) if run["state"] == "done"]
+    pairs = await _pairs(session, done[-1]["id"]) if done else None
+    return Earlier(tuple(sorted(kept.items())), frozenset(barred), pairs, again=True)
 
 
-def pairs_of(snapshot: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
-    """Return the home unit of every project that has one."""
+@dataclass(frozen=True)
+class Proposal:
+    """What a run proposes: the home unit of every project that has one."""
+
+    run_id: str
+    pairs: Mapping[str, str]
+
+
+async def proposal_of(database: Database, viewer: Principal, round_id: str) -> Proposal | None:
+    """Read the last run of a round that is proposed, None of any other; outside any write."""
+    async with database.read() as session:
+        row = await require_round(session, viewer, round_id)
+        require_network(viewer)
+        if row["state"] != RoundStateName.PROPOSED:
+            return None
+        run_id = (await repository.runs_of(session, [round_id]))[-1]["id"]
+        return Proposal(run_id, await _pairs(session, run_id))
+
+
+async def _pairs(session: ReadSession, run_id: str) -> dict[str, str]:
+    stored = await repository.documents(session, run_id)
+    return await asyncio.to_thread(_pairs_of, stored["snapshot"], stored["result"])
+
+
+def _pairs_of(packed_snapshot: bytes, packed_result: bytes) -> dict[str, str]:
+    snapshot, result = unpacked(packed_snapshot), unpacked(packed_result)
     homes = snapshot["home_units"]
     return {
         project_id: homes[home]

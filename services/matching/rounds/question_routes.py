@@ -75,7 +75,7 @@ async def explain(round_id: str, body: Explain, access: Read) -> Response:
         access.principal,
         round_id,
         body.project_id,
-        frozenset() if project is None else project.conductor_ids,
+        frozenset() if project is None else project.conductor_ids - engine.home_units.keys(),
     )
     return access.item(found)
 

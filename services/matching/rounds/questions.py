@@ -25,7 +25,7 @@ from services.matching.rounds.errors import (
     NoSuchPair,
     RoundState,
 )
-from services.matching.rounds.explanation import explain
+from services.matching.rounds.explanation import explain, without_wishes
 from services.matching.rounds.hypotheses import compare_configuration, compare_runs, counterfactual, what_if
 from services.matching.rounds.schemas import CertificateFor, RoundStateName
 from services.matching.rounds.solving import REFUSALS, check_run, propensities
@@ -141,30 +141,30 @@ async def explain_place(
 ) -> PlaceExplanation:
     """Say why a project is where it is: to the administration and to both sides of its offer.
 
-    Once the round is published, also to those who speak for a project that got no offer.
+    Those of an offer are told of the run it comes from: what later runs propose is for others to be offered
+    first. Once the round is published, also those are told who speak for a project that got no offer.
     """
     async with database.read() as session:
         row = await require_round(session, viewer, round_id)
         conducts = row["state"] == RoundStateName.PUBLISHED and viewer.organisation_id in conductor_ids
-        as_project = (
-            viewer.sees_network or conducts or await _speaks_for(session, viewer, round_id, project_id)
-        )
-        if as_project is None:
-            raise NotFound("No such project in this round.", "本轮没有该项目。")
-        stored = await _documents(session, row)
+        as_project, number = True, None
+        if not viewer.sees_network and not conducts:
+            offer = await _own_offer(session, viewer, round_id, project_id)
+            as_project, number = viewer.organisation_id in offer["conductor_ids"], offer["run_number"]
+        stored = await _documents(session, row, number)
     found = await computing(explain, *stored, project_id)
     if found is None:
         raise NoSuchPair()
-    if not as_project:
-        found |= {"better": None, "asked": None}
-    return PlaceExplanation.model_validate(found)
+    return PlaceExplanation.model_validate(found if as_project else without_wishes(found))
 
 
-async def _speaks_for(session: ReadSession, viewer: Principal, round_id: str, project_id: str) -> bool | None:
-    """True if the caller speaks for the project, False for a home unit it was offered to, None for others."""
+async def _own_offer(session: ReadSession, viewer: Principal, round_id: str, project_id: str) -> Row:
+    """Return the last offer of a project to the caller, or raise a 404."""
     offers = await repository.offers_to(session, round_id, viewer.organisation_id or "")
     mine = [one for one in offers if one["project_id"] == project_id]
-    return viewer.organisation_id in mine[-1]["conductor_ids"] if mine else None
+    if not mine:
+        raise NotFound("No such project in this round.", "本轮没有该项目。")
+    return mine[-1]
 
 
 def _require_shown(viewer: Principal, row: Row) -> None:
@@ -188,8 +188,8 @@ async def _for_network(database: Database, viewer: Principal, round_id: str, *, 
         return await _documents(session, row)
 
 
-async def _documents(session: ReadSession, row: Row) -> Documents:
-    run = await _finished(session, row, None)
+async def _documents(session: ReadSession, row: Row, number: int | None = None) -> Documents:
+    run = await _finished(session, row, number)
     stored = await repository.documents(session, run["id"])
     return stored["snapshot"], stored["result"]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from services.matching.recommendations.live import LiveEngine
 from services.matching.rounds import offers, service
-from services.matching.rounds.preparing import prepare
+from services.matching.rounds.preparing import prepare, proposal_of
 from services.matching.rounds.schemas import (
     OFFER_LIST,
     ROUND_LIST,
@@ -90,9 +90,10 @@ async def run_round(round_id: str, access: Once) -> Response:
 async def offer_round(round_id: str, access: Write) -> Response:
     """Make an offer for every proposed pair, to both its sides."""
     engine = _engine(access)
+    proposal = await proposal_of(access.state.database, access.principal, round_id)
     await engine.refresh()
     async with access as tx:
-        record = await offers.make_offers(tx, access.principal, engine, round_id)
+        record = await offers.make_offers(tx, access.principal, engine, round_id, proposal)
         return access.updated(record, version=record.version)
 
 
@@ -100,7 +101,7 @@ async def offer_round(round_id: str, access: Write) -> Response:
 async def rerun_round(round_id: str, access: Once) -> Response:
     """Match the rest again: agreed pairs stay, refused ones are barred; a new snapshot, a new seed."""
     engine, database = _engine(access), access.state.database
-    states = (RoundStateName.PROPOSED, RoundStateName.OFFERING)
+    states = (RoundStateName.PROPOSED, RoundStateName.OFFERING, RoundStateName.FAILED)
     prepared = await prepare(database, engine, access.principal, round_id, *states)
     async with access as tx:
         record = await service.rerun(tx, access.principal, round_id, prepared)

@@ -157,7 +157,7 @@ async def start_run(tx: WriteSession, actor: Principal, round_id: str) -> RoundR
 async def rerun(tx: WriteSession, actor: Principal, round_id: str, prepared: Prepared | None) -> RoundRead:
     """Match the rest again: agreed pairs stay, refused ones are barred, on a new snapshot with a new seed."""
     row = await locked(tx, actor, round_id)
-    require_state(row, RoundStateName.PROPOSED, RoundStateName.OFFERING)
+    require_state(row, RoundStateName.PROPOSED, RoundStateName.OFFERING, RoundStateName.FAILED)
     await require_no_open_offers(tx, round_id)
     tx.after_commit(tx.database.signal(RUNS).notify)
     return await _freeze(tx, actor, row, prepared, RoundStateName.RUNNING)
@@ -197,9 +197,13 @@ async def _freeze(
 
 
 async def publish_round(tx: WriteSession, actor: Principal, round_id: str) -> RoundRead:
-    """End a round whose offers are all decided: seeds are revealed and agreed pairs become landings."""
+    """End a round whose offers are all decided: seeds are revealed and agreed pairs become landings.
+
+    A run on the rest that fails does not take from the parties what they agreed on before it.
+    """
     row = await locked(tx, actor, round_id)
-    require_state(row, RoundStateName.OFFERING)
+    offered = bool(await repository.offers_of(tx, round_id))
+    require_state(row, RoundStateName.OFFERING, *([RoundStateName.FAILED] if offered else []))
     await require_no_open_offers(tx, round_id)
     now = clock.now()
     if await repository.ask_for_landings(tx, round_id, now):

@@ -44,13 +44,25 @@ def not_found() -> NotFound:
     return NotFound("No such round.", "没有该轮次。")
 
 
+_STATES_ZH = {
+    RoundStateName.DRAFT: "草稿",
+    RoundStateName.FROZEN: "已冻结",
+    RoundStateName.RUNNING: "运行中",
+    RoundStateName.FAILED: "运行失败",
+    RoundStateName.PROPOSED: "已有结果",
+    RoundStateName.OFFERING: "要约中",
+    RoundStateName.PUBLISHED: "已公布",
+    RoundStateName.CANCELLED: "已取消",
+}
+
+
 def require_state(row: Row, *states: RoundStateName) -> None:
     """Raise a 409 unless the round is in one of these states."""
     if row["state"] not in states:
-        wanted = ", ".join(states)
+        wanted = "、".join(f"“{_STATES_ZH[state]}”" for state in states)
         raise RoundState(
-            f"The round is {row['state']}; this needs one of: {wanted}.",
-            f"轮次当前为 {row['state']}，此操作要求：{wanted}。",
+            f"The round is {row['state']}; this needs one of: {', '.join(states)}.",
+            f"轮次当前为“{_STATES_ZH[row['state']]}”，此操作要求：{wanted}。",
         )
 
 

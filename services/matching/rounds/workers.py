@@ -33,6 +33,8 @@ SIGNALS = (RUNS, LANDINGS)
 EXPIRY_PERIOD_S = 60.0
 PRICES_PERIOD_S = 30.0
 _LONGEST_WAIT_S = 300
+_RUN_SHARE = 0.75
+"""What a run may take of its lease, a little less than the loop allows: one that takes longer has failed."""
 
 _log = get_logger(__name__)
 
@@ -135,11 +137,14 @@ class RoundWorkers:
         self, settings: MatchingSettings, database: Database, engine: LiveEngine, registry: RegistryClient
     ) -> None:
         self._database, self._engine = database, engine
-        self.computing = Computing(in_process=settings.environment != "test")
+        in_process = settings.environment != "test"
+        self.computing = Computing(in_process=in_process)
+        """For the questions, which do not wait for a run."""
+        self._running = Computing(in_process=in_process, limit_s=settings.round_lease_s * _RUN_SHARE)
         self.runs: LeaseLoop[Row, Solved | str] = LeaseLoop(
             "round runs",
             database,
-            RunWork(self.computing),
+            RunWork(self._running),
             lease_s=settings.round_lease_s,
             concurrency=1,
             signal=database.signal(RUNS),
@@ -152,8 +157,9 @@ class RoundWorkers:
         """What runs until the process stops."""
 
     async def close(self) -> None:
-        """Let the computing process end."""
+        """End the computing processes."""
         await self.computing.close()
+        await self._running.close()
 
     async def load_prices(self) -> None:
         """Tell the engine what places were worth in the round published last."""
