@@ -16,7 +16,11 @@ from benchmarks.measure import Batch, figure, interleave
 from benchmarks.run import Run
 from services.matching import tables
 from services.matching.directory import service as directory
-from services.matching.engine.scoring.ranking import recommend_home_units
+from services.matching.engine.scoring.evaluation import for_project
+from services.matching.engine.scoring.features import ProjectFeatures
+from services.matching.engine.scoring.gates import PASS
+from services.matching.engine.scoring.ranking import best_rows, recommend_home_units
+from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.profiles import service as profiles
 from services.matching.profiles.schemas import ProfilePut
 from shared.identity import SYSTEM
@@ -103,6 +107,9 @@ async def in_process(run: Run, url: str, database: str, size: int) -> None:
         whole, short = partial(call, headers, ""), partial(call, headers, brief)
         variants = {
             "floor, numpy top ten": partial(repeat, lambda n: bare_top(scores), count * 20),
+            "engine, top ten alone": partial(
+                repeat, lambda n: unexplained_top(engine.snapshot, features[n % PROJECTS]), count * 4
+            ),
             "engine alone": partial(
                 repeat, lambda n: recommend_home_units(engine.snapshot, features[n % PROJECTS]), count
             ),
@@ -120,6 +127,12 @@ def bare_top(scores: Any) -> bytes:
     best = np.argpartition(scores, -10)[-10:]
     best = best[np.argsort(-scores[best])]
     return to_json([{"row": row, "score": int(scores[row])} for row in best.tolist()])
+
+
+def unexplained_top(snapshot: Snapshot, features: ProjectFeatures) -> list[int]:
+    """Gates, scores and the ten best, and nothing said about them."""
+    found, _, _ = for_project(snapshot, snapshot.compiled(features))
+    return best_rows(found.total, found.outcomes.max(axis=0) == PASS, snapshot.home_table.ids, 10)
 
 
 async def repeat(work: Callable[[int], object], count: int) -> Batch:

@@ -4,25 +4,13 @@ keeps landings and can fail at the worst moment.
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import httpx2
-import numpy as np
 import pytest
 
-from services.matching import verifier
-from services.matching.engine.markets import solving
-from services.matching.engine.markets.building import market_of
-from services.matching.engine.markets.configuration import Configuration
-from services.matching.engine.markets.feasibility import broken, table
-from services.matching.engine.markets.figures import figures_of
-from services.matching.engine.markets.lottery import numbers
-from services.matching.engine.markets.market import NONE, Market
-from services.matching.engine.markets.result import Result
-from services.matching.engine.markets.terms import project_lists
 from services.matching.rounds.workers import RoundWorkers
 from shared.ids import derived_id
 from tests.matching.conftest import MatchingUnderTest
@@ -124,41 +112,6 @@ class RegistryWithLandings(RegistryDouble):
             return httpx2.Response(409, json={"code": "landing_exists"})
         self.keys[key] = self.landings[pair] = derived_id("lnd", *pair)
         return httpx2.Response(201, json={"id": self.landings[pair]})
-
-
-def greedy(market: Market, configuration: Configuration, seed: str) -> Result:
-    """Something that keeps every rule, for as long as the mechanisms are not there."""
-    lists, places = project_lists(market, configuration), numbers(seed, market.project_ids)
-    assignment = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            assignment[one.project] = one.home
-    for row in np.argsort(places).tolist():
-        for home in lists[row].tolist() if assignment[row] == NONE else ():
-            assignment[row] = home
-            if not broken(market, assignment):
-                break
-            assignment[row] = NONE
-    certificate = {"kind": "stability", "feasibility": table(market, assignment)}
-    figures = figures_of(market, configuration, assignment)
-    return Result(market, configuration, seed, assignment, certificate, figures)
-
-
-@contextlib.contextmanager
-def mechanisms() -> Iterator[None]:
-    """The engine's own mechanisms where they are there, and ``greedy`` where they are not."""
-    tiny = market_of(project_ids=["p"], home_unit_ids=["h"], u=[[1]], v=[[1]], quotas=[1])
-    try:
-        solving.solve(tiny, Configuration("stable"), "0" * 64)
-    except NotImplementedError:
-        believed = [verifier.Check("stand-in", True, "nothing was proven")]
-        with (
-            patch.object(solving, "solve", greedy),
-            patch.object(verifier, "verify", lambda _document, **_known: believed),
-        ):
-            yield
-    else:
-        yield
 
 
 def tell_network(registry: RegistryDouble) -> None:
@@ -283,6 +236,5 @@ async def round_world(matching: MatchingUnderTest) -> AsyncIterator[RoundWorld]:
     """The world of a matching that follows a ``RegistryWithLandings``."""
     assert isinstance(matching.registry, RegistryWithLandings)
     world = RoundWorld(matching, matching.registry)
-    with mechanisms():
-        await world.begin()
-        yield world
+    await world.begin()
+    yield world

@@ -75,6 +75,10 @@ async def test_the_questions_of_the_administration(world: RoundWorld) -> None:
     assert (same["changed_count"], same["welfare_given_up_ppm"]) == (0, 0)
     short = {"configuration": {"mechanism": "stable", "list_length": 1}}
     assert (await world.act(round_id, "compare", json=short))["before"]["matched"] == 2
+    welfare = {"configuration": {"mechanism": "welfare"}}
+    compared = await world.act(round_id, "compare", json=welfare)
+    assert compared["price_of_stability_ppm"] >= 0
+    assert compared["price_of_fairness_ppm"] is None
     assert (await world.act(round_id, "compare", 409, json={}))["code"] == "not_together"
 
     replayed = await world.act(round_id, "propensities", json={"replays": 20})

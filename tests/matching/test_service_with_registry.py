@@ -21,7 +21,6 @@ from shared.http import ServiceClient
 from shared.web.token_source import ClientCredentials
 from tests.matching.conftest import settings_for
 from tests.matching.rounds_world import OFFER as EVERYTHING
-from tests.matching.rounds_world import mechanisms
 from tests.support.services import ServiceUnderTest, create_schema, running
 
 ISSUER = "http://registry.test"
@@ -262,10 +261,9 @@ async def test_an_agreed_pair_becomes_a_landing_of_the_real_registry(network: Ne
         answer = await matching.post(f"{url}:{action}", headers={"idempotency-key": action})
         assert answer.status_code == 200, answer.text
 
-    with mechanisms():
-        for action in ("freeze", "run"):
-            await act(action)
-        await workers.runs.run_once()
+    for action in ("freeze", "run"):
+        await act(action)
+    await workers.runs.run_once()
     await act("offer")
     (offer,) = (await matching.get(f"{url}/offers")).json()["items"]
     for side, party in (("home_unit", home), ("project", operator)):

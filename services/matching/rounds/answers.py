@@ -89,7 +89,8 @@ class Comparison(Output):
     """Two assignments side by side.
 
     What is given up is that of the second against the first, in millionths of the larger one; negative where
-    the second has more. `changed` names at most 200 of `changed_count` projects.
+    the second has more. `changed` names at most 200 of `changed_count` projects. The two prices are
+    told where a stable or a fair mechanism is compared with one that is not, on one market.
     """
 
     before: FigureSummary
@@ -99,6 +100,8 @@ class Comparison(Output):
     welfare_given_up_ppm: int
     worst_home_unit_given_up_ppm: int
     matched_given_up: int
+    price_of_stability_ppm: int | None
+    price_of_fairness_ppm: int | None
 
 
 class Explain(Input):

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.matching.engine.markets import solving
+from services.matching.engine.markets.comparison import compare
 from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.market import FULL, NONE
 from services.matching.engine.markets.result import Result
 from services.matching.rounds.documents import Document, configuration_from, market_from, unpacked
 from services.matching.rounds.solving import REFUSALS, Loaded
+
+_PRICES = ("price_of_stability_ppm", "price_of_fairness_ppm")
 
 LISTED = 200
 """Changed pairs that an answer names."""
@@ -52,7 +55,10 @@ def compare_configuration(snapshot: bytes, result: bytes, configuration: Documen
     """Match the same market with another configuration and the same lottery; nothing is kept."""
     run = Loaded.of(snapshot, result)
     found = solving.solve(run.market, configuration_from(configuration), run.seed)
-    return _difference(run, found)
+    certificate = run.document["certificate"]
+    mine = Result(run.market, run.configuration, run.seed, run.array, certificate, run.figures)
+    told = compare(mine, found)
+    return {**_difference(run, found), **{name: told[name] for name in _PRICES}}
 
 
 def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id: str) -> list[Document]:
@@ -147,6 +153,7 @@ def _answer(figures: list[Document], changed: list[Document]) -> Document:
         "after": figures[1],
         "changed_count": len(changed),
         "changed": changed[:LISTED],
+        **dict.fromkeys(_PRICES),
     }
 
 

@@ -127,7 +127,7 @@ def recommend_home_units(
     if order != "score":
         sides = two_sided.quantised(result.outcomes, two_sided.team_points(scores), result.total)
         keys = two_sided.order_keys(order, sides, [prices.get(home_unit_id) for home_unit_id in ids])
-    best = _top(keys, verdict == PASS, ids, limit)
+    best = best_rows(keys, verdict == PASS, ids, limit)
     middle, sources = medians(snapshot, compiled, pair), sources_of(project, PROJECT_FIELDS)
     columns = scores[:, best].T.tolist()
     explained = [
@@ -139,7 +139,7 @@ def recommend_home_units(
         _ranked(rank, ids[row], homes[row].features.name, entries, unlimited, prices.get(ids[row]))
         for rank, (row, entries) in enumerate(zip(best, explained, strict=True), 1)
     )
-    undecided = _top(keys, verdict == UNKNOWN, ids, limit)
+    undecided = best_rows(keys, verdict == UNKNOWN, ids, limit)
     collector, candidates = Collector(), []
     for row in undecided:
         home = homes[row]
@@ -183,12 +183,12 @@ def recommend_projects(
         sides = two_sided.quantised(result.outcomes, result.team, result.total)
         keys = two_sided.order_keys(order, sides, [price] * len(ids))
     ranked = []
-    for rank, row in enumerate(_top(keys, verdict == PASS, ids, limit), 1):
+    for rank, row in enumerate(best_rows(keys, verdict == PASS, ids, limit), 1):
         features = projects[row].features
         entries = explain_pair(snapshot, features, home_unit_id)
         ranked.append(_ranked(rank, ids[row], features.title, entries, _unlimited(features), price))
     collector, candidates = Collector(), []
-    for row in _top(keys, verdict == UNKNOWN, ids, limit):
+    for row in best_rows(keys, verdict == UNKNOWN, ids, limit):
         unknown = _unknown(result.outcomes[:, row].tolist())
         candidates.append(
             OpenCandidate(ids[row], projects[row].features.title, int(result.total[row]), unknown)
@@ -253,13 +253,6 @@ def _explain_row(
 
 
 def best_rows(
-    total: NDArray[np.int32], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
-) -> list[int]:
-    """Rows of the best allowed candidates, as every ranking orders them."""
-    return _top(total, allowed, ids, limit)
-
-
-def _top(
     total: NDArray[np.signedinteger[Any]], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
 ) -> list[int]:
     """Rows of the best allowed candidates; equal scores in the order of their ids."""
