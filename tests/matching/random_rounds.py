@@ -35,7 +35,7 @@ def a_configuration(chance: random.Random) -> Configuration:
 
 
 def a_market(chance: random.Random, configuration: Configuration, **changed: Any) -> Market:
-    """Up to seven projects and four home units, with what the mechanism can keep; now and then none at all."""
+    """Up to seven projects and four home units, with what the mechanism can keep; now and then none."""
     projects, homes = chance.randint(0, 7), chance.choice([0, 1, 2, 3, 3, 4, 4])
     permitted = [[chance.random() < 0.8 for _ in range(homes)] for _ in range(projects)]
     quotas = [chance.randint(0, 3) for _ in range(homes)]
@@ -79,7 +79,9 @@ def _welfare_only(chance: random.Random, projects: int, homes: int) -> dict[str,
     if chance.random() < 0.5:
         found["demand_names"] = ["space_m2"]
         found["demands"] = [[chance.randint(0, 5) for _ in range(projects)]]
-        found["resources"] = [(home, 0, chance.randint(0, 8)) for home in range(homes) if chance.random() < 0.6]
+        found["resources"] = [
+            (home, 0, chance.randint(0, 8)) for home in range(homes) if chance.random() < 0.6
+        ]
     if chance.random() < 0.3:
         found["previous"] = [chance.randint(NONE, homes - 1) for _ in range(projects)]
     return found

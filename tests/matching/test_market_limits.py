@@ -1,4 +1,4 @@
-"""What no market should be asked, and what a solver, a disk or a size may refuse: clear words, right answers."""
+"""Markets at the edge, and what a solver, a disk or a size refuses: right answers or clear words."""
 
 import importlib.util
 from pathlib import Path
@@ -169,7 +169,8 @@ def test_where_no_cache_can_be_written_kernels_are_compiled_all_the_same(
     module = tmp_path / "kernel_of_somebody_else.py"
     module.write_text("def twice(value):\n    return 2 * value\n")
     found = importlib.util.spec_from_file_location(module.stem, module)
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     loaded = importlib.util.module_from_spec(found)
     found.loader.exec_module(loaded)
     with pytest.raises(RuntimeError):

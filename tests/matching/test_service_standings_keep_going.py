@@ -1,4 +1,4 @@
-"""What must not stop the following of recommendations, nor the event loop: bad records, midnight, many pairs."""
+"""Neither a bad record nor a new day stops the following, nor does it hold the event loop."""
 
 import threading
 from collections.abc import Callable, Iterable

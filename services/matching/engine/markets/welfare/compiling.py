@@ -1,4 +1,4 @@
-"""Kernels of a welfare round; where numba cannot be imported they run as written: slowly, the same answers."""
+"""Kernels of a welfare round; where numba cannot be imported they run as written: slow, the same answers."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
