@@ -216,9 +216,9 @@ class RoundWorld:
         record: dict[str, Any] = answer.json()
         return record
 
-    async def published(self) -> tuple[str, list[dict[str, Any]]]:
-        """A round that ended with two agreed pairs."""
-        round_id, offers = await self.offering()
+    async def published(self, **changes: Any) -> tuple[str, list[dict[str, Any]]]:
+        """A round that ended with every offer agreed to, by default two."""
+        round_id, offers = await self.offering(**changes)
         for offer in offers:
             await self.agree(offer)
         await self.act(round_id, "publish")

@@ -119,6 +119,8 @@ def bound_of(document: dict[str, Any]) -> int:
         homes = [fixed[project]] if project in fixed else list(worth)
         gains = []
         for home in homes:
+            if project not in fixed and not _fits(snapshot, rows, fixed, project, home):
+                continue
             gain = scale * worth.get(home, 0)
             for price, row in zip(prices, rows, strict=False):
                 concerns = row.get("home_unit", home) == home
@@ -131,3 +133,16 @@ def bound_of(document: dict[str, Any]) -> int:
             gains.append(gain)
         total += gains[0] if project in fixed else max([0, *gains])
     return int(total)
+
+
+def _fits(
+    snapshot: dict[str, Any], rows: list[dict[str, Any]], fixed: dict[int, int], project: int, home: int
+) -> bool:
+    """Tell whether what the fixed ones leave of every resource is enough for a project."""
+    for row in rows:
+        if row["rule"] == "resource" and row["home_unit"] == home:
+            demands = snapshot["demands"][row["demand"]]
+            gone = sum(demands[one] for one, at in fixed.items() if at == home)
+            if demands[project] > row["limit"] - gone:
+                return False
+    return True

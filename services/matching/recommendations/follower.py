@@ -15,7 +15,8 @@ from typing import Any
 from services.matching.base import messaging
 from services.matching.directory import service as directory
 from services.matching.directory.records import State
-from services.matching.engine.scoring.standings import Standings, Top
+from services.matching.engine.scoring.bulk import warm
+from services.matching.engine.scoring.standings import Standings, Top, compiles_for
 from services.matching.recommendations import repository
 from services.matching.recommendations.live import LiveEngine, Moves
 from services.matching.recommendations.schemas import (
@@ -34,8 +35,10 @@ from shared.messaging.outbox import event_row, publish_rows
 from shared.messaging.pause import backoff_s, pause
 
 LEASE_S = 60.0
+_PAIRS = 1 << 20
+"""Scored between two moments in which the event loop may do something else: about ten milliseconds."""
 _BLOCK = 4_096
-"""Projects scored between two moments in which the event loop may do something else."""
+"""Projects at most."""
 _BATCH = 250
 """Projects written in one transaction."""
 _MANY_HOMES = 32
@@ -103,7 +106,7 @@ class Follower:
 
     def _is_current(self, on_file: Row | None) -> bool:
         now = self._engine.state
-        if on_file is None:
+        if on_file is None or (self._standings is not None and self._engine.has_moved):
             return False
         return (on_file["revision"], on_file["generation"]) == (now.revision, now.generation)
 
@@ -173,7 +176,9 @@ class Follower:
 
     async def _work(self, standings: Standings, causes: Causes, held: Row, now: State) -> int:
         changed, waiting = 0, iter(causes)
-        while block := list(islice(waiting, _BLOCK)):
+        if compiles_for(len(causes)):
+            await asyncio.to_thread(warm)
+        while block := list(islice(waiting, self._at_once())):
             if standings.snapshot is not self._engine.snapshot:
                 raise LeaseLost("everything was forgotten meanwhile")
             found = standings.score(block)
@@ -184,6 +189,9 @@ class Follower:
                 changed += await self._write(some, causes, held, now)
             await asyncio.sleep(0)
         return changed
+
+    def _at_once(self) -> int:
+        return min(max(_PAIRS // max(len(self._engine.snapshot.home_rows), 1), 1), _BLOCK)
 
     async def _write(self, found: Tops, causes: Causes, held: Row, now: State) -> int:
         async with self._database.write() as tx:

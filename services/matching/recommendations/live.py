@@ -86,6 +86,11 @@ class LiveEngine:
         """Every project on file, by id, also those that have ended."""
         return self._projects
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything changed since ``take_moves``, be it only that a civil day began."""
+        return self._moves.everything or bool(self._moves.projects or self._moves.home_units)
+
     def take_moves(self) -> Moves:
         """Return what changed since this was called last."""
         moves, self._moves = self._moves, Moves()
@@ -180,8 +185,12 @@ class LiveEngine:
                 await asyncio.sleep(0)
 
     def _put_home_unit(self, home_unit_id: str) -> None:
-        features = home_unit_features(self._homes[home_unit_id], self._profiles.get(home_unit_id))
-        _guarded(home_unit_id, lambda: self.snapshot.upsert_home_unit(features))
+        home, profile = self._homes[home_unit_id], self._profiles.get(home_unit_id)
+        if _guarded(home_unit_id, lambda: self.snapshot.upsert_home_unit(home_unit_features(home, profile))):
+            return
+        if self.has_home_unit(home_unit_id):
+            self.snapshot.remove_home_unit(home_unit_id)
+            self._moves.everything = True
 
     def _put_project(self, project: Project) -> None:
         before = self._projects.get(project.id)
@@ -191,18 +200,22 @@ class LiveEngine:
             self._visible_to.setdefault(party, set()).add(project.id)
         self._projects[project.id] = project
         self._moves.projects.add(project.id)
-        features = None if project.stage in CLOSED_STAGES else project_features(project)
-        if features and _guarded(project.id, lambda: self.snapshot.upsert_project(features)):
-            self._features[project.id] = features
-        elif self._features.pop(project.id, None) is not None:
+        if project.stage not in CLOSED_STAGES and _guarded(project.id, lambda: self._rank(project)):
+            return
+        if self._features.pop(project.id, None) is not None:
             self.snapshot.remove_project(project.id)
+
+    def _rank(self, project: Project) -> None:
+        features = project_features(project)
+        self.snapshot.upsert_project(features)
+        self._features[project.id] = features
 
 
 def _guarded(record_id: str, put: Callable[[], None]) -> bool:
     """One record the engine cannot read must not keep the others from being ranked."""
     try:
         put()
-    except (ValueError, KeyError):
+    except Exception:
         _log.exception("record_not_ranked", record_id=record_id)
         return False
     return True

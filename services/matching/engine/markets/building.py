@@ -11,6 +11,8 @@ from services.matching.engine.markets.market import FULL, NONE, Commitment, Mark
 
 _KINDS = ("fixed", "first_refusal", "weight")
 _LIMIT = 10**15
+_TOGETHER = 1 << 59
+"""What all projects together may demand of one kind, so that no sum leaves 64 bits."""
 
 
 def market_of(
@@ -89,7 +91,7 @@ def _distinct(what: str, ids: Sequence[str]) -> None:
 def _whole(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
     try:
         given = np.asarray(values)
-        if given.size == 0:
+        if given.size == 0 and 0 in shape:
             return np.zeros(shape, np.int64)
         if given.dtype.kind not in "iuf" or not np.isfinite(given).all() or (given != np.rint(given)).any():
             raise InvalidMarket(f"{name} has what is no whole number")
@@ -139,12 +141,21 @@ def _demands(values: ArrayLike | None, rows: int, projects: int) -> NDArray[np.i
     whole = _whole("demands", np.zeros((rows, projects)) if values is None else values, (rows, projects))
     if whole.size and int(whole.min()) < 0:
         raise InvalidMarket("a demand is negative")
+    for row in whole if int(whole.max(initial=0)) * projects > _TOGETHER else ():
+        if sum(row.tolist()) > _TOGETHER:
+            raise InvalidMarket(f"all demands of one kind together are beyond {_TOGETHER}")
     return whole
 
 
 def _within(name: str, value: int, end: int) -> int:
-    if not 0 <= value < end:
+    if not 0 <= value < end or value != int(value):
         raise InvalidMarket(f"{name} names {value}, and there are {end}")
+    return int(value)
+
+
+def _amount(name: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most or value != int(value):
+        raise InvalidMarket(f"{name} has {value}, which is no whole number from {least} to {most}")
     return int(value)
 
 
@@ -158,9 +169,7 @@ def _caps(
             key = (int(home[key[0]]), *key[1:])
         if key in found:
             raise InvalidMarket(f"{name} has two caps for one and the same")
-        if most < 0:
-            raise InvalidMarket(f"{name} has a negative cap")
-        found[key] = int(most)
+        found[key] = _amount(name, most, 0, _LIMIT)
     return tuple((*key, most) for key, most in sorted(found.items()))
 
 
@@ -169,10 +178,9 @@ def _resources(
 ) -> tuple[Resource, ...]:
     found = []
     for at, demand, capacity in resources:
-        if not 0 <= capacity <= _LIMIT:
-            raise InvalidMarket(f"resources has the capacity {capacity}")
+        most = _amount("resources", capacity, 0, _LIMIT)
         place = int(home[_within("resources", at, homes)])
-        found.append(Resource(place, _within("resources", demand, demands), int(capacity)))
+        found.append(Resource(place, _within("resources", demand, demands), most))
     if len({one[:2] for one in found}) < len(found):
         raise InvalidMarket("resources names one demand twice at one home unit")
     return tuple(sorted(found))
@@ -188,11 +196,11 @@ def _commitments(
     for project, home, kind, value, set_by in commitments:
         if kind not in _KINDS:
             raise InvalidMarket(f"commitments has the kind {kind!r}")
-        if not -FULL <= value <= FULL or (kind != "weight" and value):
-            raise InvalidMarket(f"a commitment of kind {kind} has the value {value}")
+        most = FULL if kind == "weight" else 0
+        worth = _amount(f"a commitment of kind {kind}", value, -most, most)
         at_project = int(row[_within("commitments", project, shape[0])])
         at_home = int(column[_within("commitments", home, shape[1])])
-        found.append(Commitment(at_project, at_home, kind, int(value), set_by))  # type: ignore[arg-type]
+        found.append(Commitment(at_project, at_home, kind, worth, set_by))  # type: ignore[arg-type]
     bound = [one.project for one in found if one.kind == "fixed"]
     if len(set(bound)) < len(bound):
         raise InvalidMarket("a project is fixed to two home units")

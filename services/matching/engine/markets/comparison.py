@@ -7,7 +7,7 @@ import numpy as np
 
 from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import InvalidConfiguration
-from services.matching.engine.markets.market import NONE, Ints, Market
+from services.matching.engine.markets.market import FULL, NONE, Ints, Market
 from services.matching.engine.markets.result import Result
 from services.matching.engine.markets.terms import Scores, adjusted_scores, pair_weights
 
@@ -84,11 +84,12 @@ def _own(scores: Scores, assignment: Ints) -> Ints:
 def blocking_pairs(market: Market, scores: Scores, assignment: Ints) -> int:
     """Count pairs that both would rather have, by what they think of each other, ties not counting.
 
-    The home unit has room under its quota, its caps and its region's, or the smallest of these that is full
-    has somebody whom its home unit thinks less of. A demand has to fit into what is left, or into what that
-    project leaves.
+    A fixed project wishes for nothing else. The home unit has room under its quota, its caps and its
+    region's, or the smallest of these that is full has somebody whom its home unit thinks less of. A demand
+    has to fit into what is left, or into what that project leaves.
     """
     own, found = _own(scores, assignment), 0
+    own[[one.project for one in market.commitments if one.kind == "fixed"]] = FULL
     for home in range(market.shape[1]):
         wishing = np.flatnonzero(scores.u[:, home] > own)
         for industry in np.unique(market.project_industry[wishing]).tolist():

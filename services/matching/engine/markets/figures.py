@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.feasibility import short_of_lower_quotas
 from services.matching.engine.markets.market import NONE, Market
-from services.matching.engine.markets.terms import adjusted_scores, pair_weights
+from services.matching.engine.markets.terms import adjusted_scores, weights_at
 
 
 def figures_of(market: Market, configuration: Configuration, assignment: NDArray[np.int64]) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def figures_of(market: Market, configuration: Configuration, assignment: NDArray
     """
     taken = np.flatnonzero(assignment != NONE)
     homes = assignment[taken]
-    weights = pair_weights(market, configuration)[taken, homes]
+    weights = weights_at(market, configuration, taken, homes)
     per_home = np.zeros(market.shape[1], np.int64)
     np.add.at(per_home, homes, weights)
     could = market.permitted.any(axis=1)

@@ -49,6 +49,18 @@ def pair_weights(market: Market, configuration: Configuration) -> NDArray[np.int
     return np.where(market.permitted, weights, 0)
 
 
+def weights_at(
+    market: Market, configuration: Configuration, projects: NDArray[np.int64], homes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return ``pair_weights`` of the pairs (projects[i], homes[i]) only, without the table of all."""
+    u, v = adjusted_scores(market)
+    weights = reciprocal(u[projects, homes], v[projects, homes]) + configuration.match_bonus
+    if market.previous is not None and configuration.move_penalty:
+        was = market.previous[projects]
+        weights -= np.where((was != NONE) & (was != homes), configuration.move_penalty, 0)
+    return np.where(market.u[projects, homes] == NONE, 0, weights)
+
+
 def project_lists(market: Market, configuration: Configuration) -> list[NDArray[np.int64]]:
     """Return per project the home units it asks, best first.
 

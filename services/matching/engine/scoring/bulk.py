@@ -7,6 +7,7 @@ after the other, is the oracle and serves where there is no compiler.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine.scoring import evaluation
 from services.matching.engine.scoring.compilation import Place
+from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
 from services.matching.engine.scoring.gates import FAIL, PASS
 from services.matching.engine.scoring.snapshot import Snapshot
 
@@ -132,6 +134,14 @@ class Bulk:
         order = np.array(self._order, np.int64)
         near = _distances(self._snapshot, order, [places[number] for number in hosts.tolist()])
         return self._homes._replace(distances=near), self._projects._replace(host=host)
+
+
+@cache
+def warm() -> None:
+    """Have the compiled code ready, which takes seconds where none is on disk: a matter for a thread."""
+    home = HomeUnitFeatures(id="home", name="home", lon=120.0, lat=30.0)
+    project = ProjectFeatures(id="project", title="project", stage="reserve")
+    Bulk(Snapshot([home], [project])).best(1)
 
 
 def _kernel() -> Any:

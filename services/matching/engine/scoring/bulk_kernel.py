@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.matching.engine.compiled import kept
+
 _SMALL_MAX = 2**31 - 1
 _FULL = 1_000_000
 _TEXT = 2_500_000.0
@@ -239,7 +241,7 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
     _few(h, p, row, w, total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(nogil=True, error_model="numpy")
 def matrix(h: Any, p: Any, rows: Any, w: Any, total: Any, verdict: Any) -> None:
     """Fill one row of totals and verdicts for each project."""
     last = -1
@@ -258,7 +260,7 @@ def _at_least(values: Any, bound: int) -> Any:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(nogil=True, error_model="numpy")
 def _best(values: Any, limit: int, chosen: Any, scores: Any, near: Any) -> None:
     """The columns of the largest values from 0 on; equal ones in the order of their columns."""
     low, high = 0, -1
@@ -291,7 +293,7 @@ def _best(values: Any, limit: int, chosen: Any, scores: Any, near: Any) -> None:
         found = min(found + 1, limit)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kept(nogil=True, error_model="numpy")
 def best(h: Any, p: Any, rows: Any, order: Any, w: Any, chosen: Any, scores: Any) -> None:
     """Fill for each project the best permitted columns and their totals, −1 where there are no more.
 

@@ -16,6 +16,11 @@ _FEW = 24
 Top = tuple[str, ...]
 
 
+def compiles_for(count: int) -> bool:
+    """Tell whether scoring so many projects at once is worth compiled code."""
+    return count > _FEW
+
+
 class Standings:
     """The first ``TOP`` home units of each project that was scored.
 
@@ -69,7 +74,7 @@ class Standings:
 
     def _current_bulk(self, count: int) -> Bulk:
         snapshot = self.snapshot
-        if count <= _FEW:
+        if not compiles_for(count):
             return Bulk(snapshot, compiled=False)
         state = (snapshot.home_revision, snapshot.project_epoch, len(snapshot.project_log))
         if self._bulk is None or self._bulk[0] != state:

@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 MOST_PAIRS = 4_000
 """Of projects and home units they list; 200 projects × 20 home units."""
 _NODES = 20_000
+_INFEASIBLE = 2
 _NONE_MEETS = "no assignment meets every lower quota"
 
 
@@ -122,6 +123,8 @@ class _Programme:
             constraints=LinearConstraint(matrix, self.least, self.most),
             options={"node_limit": _NODES, "mip_rel_gap": 0},
         )
+        if found.x is None and found.status != _INFEASIBLE:
+            raise InvalidConfiguration(f"fewest_blocking found nothing in {_NODES} nodes; soft always does")
         if found.x is None:
             raise Infeasible(_NONE_MEETS)
         return np.rint(found.x[: self.pairs]).astype(bool), bool(found.status == 0)

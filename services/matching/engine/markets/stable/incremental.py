@@ -55,6 +55,8 @@ class Standing:
         self._span = 1 << (40 - max(bits_of(market.shape[1]), self._owner_bits))
         self._lift = self._span if self.promotion else 0
         gap = self._span // (len(self._drawn) + 1)
+        if gap < 2:
+            raise InvalidConfiguration("a standing round of so many projects is not supported")
         self._numbers = [gap * (place + 1) for place in range(len(self._drawn))]
         place = numbers(seed, market.project_ids)
         lists = lists_of(market, configuration, (place + 1) * gap)

@@ -3,12 +3,14 @@
 import numba as nb
 import numpy as np
 
+from services.matching.engine.compiled import kept
+
 _BLOCK = 32
 _COLUMN, _TABLE = nb.int64[::1], nb.int64[:, ::1]
 _SIGNATURE = nb.int64(*[_COLUMN] * 4, *[nb.int64] * 3, _TABLE, *[_COLUMN] * 16)
 
 
-@nb.njit(cache=True)
+@kept()
 def _push(heap, start, size, key):  # type: ignore[no-untyped-def]
     at = size
     while at > 0:
@@ -20,7 +22,7 @@ def _push(heap, start, size, key):  # type: ignore[no-untyped-def]
     heap[start + at] = key
 
 
-@nb.njit(cache=True)
+@kept()
 def _sink(heap, start, size, key):  # type: ignore[no-untyped-def]
     at, below = 0, start + 1
     end = start + size
@@ -45,7 +47,7 @@ def _sink(heap, start, size, key):  # type: ignore[no-untyped-def]
     heap[start + at] = key
 
 
-@nb.njit(cache=True)
+@kept()
 def _worst(heap, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     found, worst = -1, -1
     for leaf in range(first, end):
@@ -54,7 +56,7 @@ def _worst(heap, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(cache=True)
+@kept()
 def _fetch(free, first, end, asks, wishes):  # type: ignore[no-untyped-def]
     seen = 0
     for number in range(first, end):
@@ -62,7 +64,7 @@ def _fetch(free, first, end, asks, wishes):  # type: ignore[no-untyped-def]
     return seen
 
 
-@nb.njit(cache=True)
+@kept()
 def _in_order(free, waiting, projects):  # type: ignore[no-untyped-def]
     marked = np.zeros(projects, np.uint8)
     for number in range(waiting):
@@ -74,7 +76,7 @@ def _in_order(free, waiting, projects):  # type: ignore[no-untyped-def]
             found += 1
 
 
-@nb.njit(cache=True)
+@kept()
 def _goes_on(project, key, starts, lift, asks, lifted):  # type: ignore[no-untyped-def]
     asks[project] += 1
     if not key & 1:
@@ -85,7 +87,7 @@ def _goes_on(project, key, starts, lift, asks, lifted):  # type: ignore[no-untyp
     return True
 
 
-@nb.njit([_SIGNATURE], cache=True)
+@kept([_SIGNATURE])
 def propose(  # type: ignore[no-untyped-def]
     free, starts, wishes, column, bits, owner_bits, lift,
     leaf_of, leaf_home, leaf_start, leaf_end, leaf_limit, home_limit, home_region, region_limit,

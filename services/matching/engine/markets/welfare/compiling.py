@@ -1,14 +1,12 @@
-"""How kernels are compiled; only modules of a round import this, since numba costs half a second.
-
-A kernel and all it calls stand in one module: what is kept on disk is compiled anew when that module changes.
-Where numba cannot be imported the functions run as they are written: slowly, with the same answers.
-"""
+"""Kernels of a welfare round; where numba cannot be imported they run as written: slow, the same answers."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 try:
     from numba import njit
+
+    from services.matching.engine.compiled import kept
 except ImportError:  # pragma: no cover
     njit = None  # type: ignore[assignment]
 
@@ -20,7 +18,7 @@ def kernel(function: Callable[P, T]) -> Callable[P, T]:
     """Return the function compiled to machine code, kept on disk; whole numbers and one thread."""
     if njit is None:
         return function
-    compiled: Callable[P, T] = njit(cache=True, error_model="numpy")(function)
+    compiled: Callable[P, T] = kept(error_model="numpy")(function)
     return compiled
 
 

@@ -87,7 +87,9 @@ def fair_plan(problem: Problem, measure: Measure, plain: Plan, iterations: int, 
     """Return the fairest plan found; its prices are those of the plain plan, which bound every welfare."""
     small = len(problem.weights) <= SMALL_PROJECTS and np.count_nonzero(problem.weights > 0) <= SMALL_PAIRS
     best = plain._replace(proven=False, claimed=False, method="search")
-    if small and (exact := _exact(problem, measure)) is not None:
+    exact = _exact(problem, measure) if small else None
+    # The solver stops at a number of nodes, and what it has then may be less fair than what nobody asked for.
+    if exact is not None and not _less(problem, measure, exact, plain.home):
         return plain._replace(home=exact, proven=False, claimed=False, method="milp")
     factors = np.full(len(problem.quotas), _EVEN, np.int64)
     for _ in range(_ROUNDS):
@@ -98,6 +100,13 @@ def fair_plan(problem: Problem, measure: Measure, plain: Plan, iterations: int, 
         if score(problem, measure, tried.home) > score(problem, measure, best.home):
             best = best._replace(home=tried.home)
     return best
+
+
+def _less(problem: Problem, measure: Measure, home: Ints, than: Ints) -> bool:
+    """Tell whether an assignment is worse than another: lower quotas come first, then fairness."""
+    places = [np.bincount(one[one >= 0], minlength=len(problem.lower)) for one in (home, than)]
+    met, before = (int(np.minimum(filled, problem.lower).sum()) for filled in places)
+    return (met, score(problem, measure, home)) < (before, score(problem, measure, than))
 
 
 def _reweighted(problem: Problem, measure: Measure, home: Ints, factors: Ints) -> Ints:

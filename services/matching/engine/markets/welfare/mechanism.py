@@ -9,7 +9,7 @@ from services.matching.engine.markets.errors import InvalidConfiguration
 from services.matching.engine.markets.figures import figures_of
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.markets.result import Result
-from services.matching.engine.markets.terms import pair_weights
+from services.matching.engine.markets.terms import weights_at
 from services.matching.engine.markets.welfare.certificate import certificate_of
 from services.matching.engine.markets.welfare.fairness import (
     fair_plan,
@@ -81,9 +81,8 @@ def _fixed_welfare(market: Market, configuration: Configuration, problem: Proble
     found = np.zeros(market.shape[1], np.int64)
     taken = np.flatnonzero(problem.place != NONE)
     if taken.size:
-        np.add.at(
-            found, problem.place[taken], pair_weights(market, configuration)[taken, problem.place[taken]]
-        )
+        at = problem.place[taken]
+        np.add.at(found, at, weights_at(market, configuration, taken, at))
     return found
 
 

@@ -9,7 +9,7 @@ from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
-from services.matching.engine.markets.terms import Scores, adjusted_scores, reciprocal
+from services.matching.engine.markets.terms import Scores, adjusted_scores, reciprocal, weights_at
 
 Ints = NDArray[np.int64]
 UNLIMITED = 1 << 60
@@ -48,9 +48,9 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
     homes = market.shape[1]
     weights = welfare_weights(market, configuration)
     taken = np.flatnonzero(place != NONE)
-    fixed_value = sum(fixed_weight(market, configuration, int(p), int(place[p])) for p in taken)
     weights[taken] = 0
     at, industry = place[taken], market.project_industry + 1
+    fixed_value = int(weights_at(market, configuration, taken, at).sum())
     quotas = market.quotas - np.bincount(at, minlength=homes)
     industry_limit = np.full((len(market.industries) + 1, homes), UNLIMITED, np.int64)
     for home, kind, most in market.industry_caps:
@@ -89,13 +89,6 @@ def fixed_places(market: Market) -> Ints:
         if one.kind == "fixed":
             place[one.project] = one.home
     return place
-
-
-def fixed_weight(market: Market, configuration: Configuration, project: int, home: int) -> int:
-    """Return what a fixed pair counts: its weight whatever the sign, 0 if it is not permitted."""
-    if market.u[project, home] == NONE:
-        return 0
-    return int(_weights(market, configuration, slice(project, project + 1), adjusted_scores(market))[0, home])
 
 
 def welfare_weights(market: Market, configuration: Configuration) -> NDArray[np.int32]:
