@@ -13,7 +13,6 @@ from tests.contracts.worlds import CONSUMER, make_consumer
 from tests.contracts.worlds_matching import make_draft, rounds_of
 from tests.matching.conftest import matching_beside
 from tests.matching.registry_double import LISHUI, SHANGHAI, RegistryDouble, enclave, home_unit, project
-from tests.matching.rounds_world import mechanisms
 from tests.metrics.conftest import metrics_on
 from tests.metrics.feed import HandmadeFeed
 from tests.registry.inbound_world import make_partner
@@ -134,23 +133,22 @@ async def _matching(url: str) -> AsyncIterator[tuple[ServiceUnderTest, Values]]:
         await make_consumer(matching.service.as_admin())
         admin = matching.as_admin()
         run = await admin.post("/v1/recommendations:refresh")
-        with mechanisms():
-            rounds = await rounds_of(admin, matching, units[0]["id"], candidate["id"])
-            draft = await make_draft(admin)
-            yield (
-                matching.service,
-                {
-                    "path.project_id": [candidate["id"]],
-                    "path.home_unit_id": [unit["id"] for unit in units],
-                    "path.name": [CONSUMER],
-                    "path.run_id": [run.json()["id"]],
-                    "path.round_id": [rounds["round_id"], draft],
-                    "path.offer_id": [rounds["offer_id"]],
-                    "body.project_id": [candidate["id"]],
-                    "body.home_unit_id": [units[0]["id"]],
-                    "body.other_round_id": [rounds["round_id"]],
-                },
-            )
+        rounds = await rounds_of(admin, matching, units[0]["id"], candidate["id"])
+        draft = await make_draft(admin)
+        yield (
+            matching.service,
+            {
+                "path.project_id": [candidate["id"]],
+                "path.home_unit_id": [unit["id"] for unit in units],
+                "path.name": [CONSUMER],
+                "path.run_id": [run.json()["id"]],
+                "path.round_id": [rounds["round_id"], draft],
+                "path.offer_id": [rounds["offer_id"]],
+                "body.project_id": [candidate["id"]],
+                "body.home_unit_id": [units[0]["id"]],
+                "body.other_round_id": [rounds["round_id"]],
+            },
+        )
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,6 @@ from tests.contracts import worlds_matching, worlds_metrics, worlds_registry
 from tests.contracts.worlds import Operation, World, operations, scopes_of
 from tests.matching.conftest import matching_beside
 from tests.matching.registry_double import RegistryDouble
-from tests.matching.rounds_world import mechanisms
 from tests.metrics.conftest import metrics_on
 from tests.metrics.feed import HandmadeFeed
 from tests.registry.access_world import settings_for
@@ -59,8 +58,7 @@ async def world_of(service: str, url: str) -> AsyncIterator[World]:
     elif service == "matching":
         double = RegistryDouble(await load_test_keys())
         async with matching_beside(double, url) as matching:
-            with mechanisms():
-                yield await worlds_matching.build(matching, double)
+            yield await worlds_matching.build(matching, double)
     else:
         async with metrics_on(url, HandmadeFeed()) as metrics:
             yield await worlds_metrics.build(metrics)

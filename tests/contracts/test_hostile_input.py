@@ -213,7 +213,7 @@ async def test_lists_refuse_hostile_queries(target: Target) -> None:
     for path, (query, status) in product(target.lists(), HOSTILE_QUERIES.values()):
         answer = await target.send("GET", f"{path}?{query}")
         assert answer.status_code == status or status is None, (path, answer.text)
-        assert "xxxx" not in answer.text
+        assert "x" * 30 not in answer.text
 
 
 async def test_operations_without_lists_refuse_unknown_queries(target: Target) -> None:

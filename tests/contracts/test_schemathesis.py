@@ -25,7 +25,7 @@ from tests.contracts.background import Running, in_background
 from tests.contracts.filled import BUILD, Values, schema_of
 from tests.support.services import access_token, empty_store
 
-EXAMPLES = int(os.environ.get("FEIDI_SCHEMATHESIS_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FEIDI_SCHEMATHESIS_EXAMPLES", "3"))
 SEED = int(os.environ.get("FEIDI_SCHEMATHESIS_SEED", "20261123"))
 
 ACCEPTED = {

@@ -82,7 +82,7 @@ async def test_the_team_side_adds_up_for_those_who_may_see_it(told: MatchingUnde
     assert listed.json()["items"][0]["two_sided"] == item["two_sided"]
 
 
-async def test_an_outsider_gets_nothing_the_withheld_criterion_could_be_computed_from(
+async def test_an_outsider_gets_nothing_a_withheld_criterion_could_be_computed_from(
     told: MatchingUnderTest,
 ) -> None:
     (item,) = (await told.as_org(OPERATOR).get(URL)).json()["items"]
@@ -94,7 +94,7 @@ async def test_an_outsider_gets_nothing_the_withheld_criterion_could_be_computed
         "scarcity_adjusted_score": None,
     }
     withheld = [entry["criterion"] for entry in item["criteria"] if entry["team_points"] is None]
-    assert withheld == ["fund_within_caps"]
+    assert withheld == ["fund_within_caps", "track_record"]
     (shown,) = (await told.as_admin().get(f"{URL}?redacted=true")).json()["items"]
     assert (shown["two_sided"], shown["criteria"]) == (item["two_sided"], item["criteria"])
 
