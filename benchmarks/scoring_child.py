@@ -57,7 +57,7 @@ class Scoring:
             self.snapshot.lenses.clear()
         result = evaluation.for_home(self.snapshot, self.snapshot.home_unit(self.ids[0]))
         allowed = result.outcomes.max(axis=0) == 0
-        return ranking._top(result.total, allowed, self.snapshot.project_table.ids, 10)
+        return ranking.best_rows(result.total, allowed, self.snapshot.project_table.ids, 10)
 
     def naive(self) -> Any:
         """A cube of all criteria, weighted, and sorted; the criteria themselves are given."""
