@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local import LocalStack, StackError, StackInterruptedError
 from deploy.local.credentials import ADMINISTRATION, kept_credentials
 from deploy.local.services import PORT_BASE, SERVICES
-from examples.demo import admission, epilogue, growth, prologue
+from examples.demo import admission, epilogue, growth, offers, prologue, rounds
 from examples.demo.checks import Checks
 from examples.demo.client import Client, UnexpectedAnswer
 from examples.demo.screen import Screen
@@ -68,7 +68,7 @@ async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Che
     await prologue.network(screen, checks, administration)
     await prologue.claims(screen, checks, administration)
     cast = await prologue.parties(urls, screen, checks, administration)
-    tale = Tale(screen, checks, cast, Calendar(datetime.now(CHINA).date()))
+    tale = Tale(screen, checks, cast, Calendar(datetime.now(CHINA).date()), setting.data_dir)
     await prologue.before(tale)
     told_from = epilogue.just_before_now()
     for chapter in (
@@ -88,6 +88,10 @@ async def _tell(setting: Setting, stack: LocalStack, screen: Screen, checks: Che
         await chapter(tale)
     await epilogue.two_times(tale, told_from)
     await epilogue.feed(tale)
+    found = await rounds.matched_at_once(tale)
+    if found is not None:
+        await offers.answered(tale, found)
+        await offers.published(tale, found)
     return tale
 
 

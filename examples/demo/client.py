@@ -31,15 +31,15 @@ class Client:
 
     def __init__(self, name: str, urls: Mapping[str, str], screen: Screen) -> None:
         self.name = name
-        self._urls = urls
+        self.urls = urls
         self._screen = screen
-        # No retries, and no proxy between the demo and this machine's own services.
-        self._http = httpx2.AsyncClient(timeout=30, trust_env=False, headers={"accept-language": "en"})
+        # No retries, time to compile a solver once, and no proxy between the demo and its own services.
+        self._http = httpx2.AsyncClient(timeout=90, trust_env=False, headers={"accept-language": "en"})
 
     async def sign_in(self, client_id: str, secret: str) -> str:
         """Exchange the client's secret for a token that the following calls carry."""
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
-        response = await self._http.post(f"{self._urls['registry']}/oauth2/token", data=form)
+        response = await self._http.post(f"{self.urls['registry']}/oauth2/token", data=form)
         if response.status_code != 200:
             raise UnexpectedAnswer(f"no token for {self.name}: {response.status_code} {response.text}")
         token: str = response.json()["access_token"]
@@ -83,7 +83,7 @@ class Client:
             headers["idempotency-key"] = str(uuid.uuid4())
         if version is not None:
             headers["if-match"] = f'"{version}"'
-        url = f"{self._urls[service]}{path}"
+        url = f"{self.urls[service]}{path}"
         response = await self._http.request(method, url, params=params or None, json=body, headers=headers)
         if not quiet:
             shown = f"{service} {path}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from examples.demo.cast import Cast
@@ -46,12 +47,13 @@ class Calendar:
 
 @dataclass
 class Tale:
-    """The state of the story."""
+    """The state of the story; files that it downloads lie in ``folder``."""
 
     screen: Screen
     checks: Checks
     cast: Cast
     calendar: Calendar
+    folder: Path
     project_id: str = ""
     version: int | None = None
     score: float | None = None

@@ -561,7 +561,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     done = done or verify(document, **known)
     for check in done:
-        print(f"{'ok' if check.passed else 'FAILED':<7}{check.name:<20}{check.reason}")
+        print(f"{'ok' if check.passed else 'FAILED':<7}{check.name:<19} {check.reason}")
     if not all(check.passed for check in done):
         print("REJECTED")
         return 1

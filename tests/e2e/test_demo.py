@@ -57,6 +57,7 @@ def test_the_story_holds_and_can_be_told_again(tmp_path: Path) -> None:
     assert re.search(r"^demo: \d+ checks passed$", first.stdout, re.MULTILINE)
     assert f"{PROJECTS} synthetic projects" in " ".join(first.stdout.split())
     assert "1 agreement," in " ".join(first.stdout.split())
+    assert "intent 落地意向" in first.stdout, "a round was matched, agreed on and published"
     assert "client_secret" not in first.stdout, "the services are gone when a check ends"
     assert "\x1b" not in first.stdout
     second = demo(tmp_path)
