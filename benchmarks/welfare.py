@@ -30,7 +30,7 @@ NAME = "welfare"
 SEED = "5e" * 32
 WELFARE = Configuration("welfare")
 PEERS = os.environ.get("FEIDI_PEERS_VENV", ".venv-peers")
-RULED = ((5_000, 340, 0), (5_000, 340, 8_000), (100_000, 340, 1_000))
+RULED = ((5_000, 340, 0), (5_000, 340, 8_000), (100_000, 340, 1_400))
 """Projects, home units and steps: about 1, 20 and 25 s on two cores that do nothing else."""
 HIGHS_SECONDS = 60.0
 

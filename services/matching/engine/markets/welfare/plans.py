@@ -24,7 +24,7 @@ from services.matching.engine.markets.welfare.transport import assign_under_quot
 SMALL_PROJECTS, SMALL_PAIRS = 1_500, 800
 """Up to here a program in whole numbers is tried, after pairs that cannot matter are left out."""
 _TRIED_FIRST = 200_000
-_FEWEST, _MOST, _PER = 300, 1_000, 4
+_FEWEST, _MOST, _PER = 300, 1_000, 2
 _BONUS_CEILING = 1 << 30
 
 
