@@ -30,7 +30,7 @@ def check_proof(weights: np.ndarray, quotas: np.ndarray) -> int:
     assert (prices >= 0).all()
     assert (filled == quotas)[prices > 0].all()
     assert (weights[taken, assignment[taken]] > 0).all()
-    reduced = np.where(weights > 0, weights, -(1 << 40)) - prices
+    reduced = np.where(weights > 0, weights.astype(np.int64), -(1 << 40)) - prices
     value = int(weights[taken, assignment[taken]].sum(dtype=np.int64))
     assert value == int(np.maximum(reduced.max(axis=1, initial=0), 0).sum() + (prices * quotas).sum())
     return value
