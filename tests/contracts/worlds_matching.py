@@ -35,6 +35,18 @@ BY_THE_ADMINISTRATION = (
 PROFILE = {"leading_industries": ["3581"], "remaining_budget_cny": "7654321.00"}
 
 
+BY_NETWORK_REACH = frozenset(
+    {
+        "createEvaluation",
+        "listEvaluations",
+        "getEvaluation",
+        "refreshRecommendations",
+        "getRecommendationRun",
+        *BY_THE_ADMINISTRATION,
+    }
+)
+
+
 async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
     home, other, team = (identifier("org", name) for name in ("丽水", "成都", "团队"))
     registry.tell("organisation.created", home_unit("丽水", LISHUI))
@@ -79,16 +91,7 @@ async def build(matching: MatchingUnderTest, registry: RegistryDouble) -> World:
             "explainWhatWouldChange": {"home_unit_id": home},
         },
         paths=DELETED,
-        reach=frozenset(
-            {
-                "createEvaluation",
-                "listEvaluations",
-                "getEvaluation",
-                "refreshRecommendations",
-                "getRecommendationRun",
-                *BY_THE_ADMINISTRATION,
-            }
-        ),
+        reach=BY_NETWORK_REACH,
         queries={"streamEvents": "after=earliest"},
         secrets=frozenset(
             {ours["id"], ours["title"], "7654321", CONSUMER, report.json()["id"], rounds["round_id"]}

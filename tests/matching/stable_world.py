@@ -9,7 +9,7 @@ from services.matching.engine.markets import lottery
 from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.market import FULL, NONE, Market
-from services.matching.engine.markets.terms import priority_keys, project_lists
+from tests.matching.market_oracle import priority_keys, project_lists
 
 SEED = "5eed" * 16
 Pair = tuple[int, int]

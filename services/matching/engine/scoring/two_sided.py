@@ -5,16 +5,16 @@ score is their harmonic mean, so one side's love alone is worth little; the scar
 it what a place in the home unit was worth in the last published round.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.engine.reciprocal import reciprocal
 from services.matching.engine.scoring import evaluation
-from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject
+from services.matching.engine.scoring.compilation import CompiledProject
 from services.matching.engine.scoring.criteria import CRITERIA, TEAM_COLUMN, TEAM_WEIGHTS
-from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.gates import PASS
 from services.matching.engine.scoring.snapshot import Snapshot
 
@@ -45,31 +45,10 @@ class PairScores(NamedTuple):
     scarcity_adjusted: int | None
 
 
-def reciprocal(u: Any, v: Any) -> Any:
-    """The harmonic mean of two scores in millionths, rounded down; 0 where both are 0. Numbers or arrays."""
-    if isinstance(u, int) and isinstance(v, int):
-        return 2 * u * v // (u + v) if u + v else 0
-    total = np.add(u, v, dtype=np.int64)
-    return 2 * np.multiply(u, v, dtype=np.int64) // np.maximum(total, 1)
-
-
 def scores_of_project(snapshot: Snapshot, project: CompiledProject) -> TwoSided:
     """Every home unit for one project, in the row order of ``snapshot.home_table.ids``."""
     result, _, scores = evaluation.for_project(snapshot, project)
     return quantised(result.outcomes, team_points(scores), result.total)
-
-
-def scores_of_home(snapshot: Snapshot, home: CompiledHome) -> TwoSided:
-    """Every project for one home unit, in the row order of ``snapshot.project_table.ids``."""
-    result = evaluation.for_home(snapshot, home, both_sides=True)
-    assert result.team is not None
-    return quantised(result.outcomes, result.team, result.total)
-
-
-def pair_columns_for(snapshot: Snapshot, projects: Iterable[ProjectFeatures]) -> Iterator[TwoSided]:
-    """The columns of ``scores_of_project`` for one project after another of a snapshot at rest."""
-    for features in projects:
-        yield scores_of_project(snapshot, snapshot.compiled(features))
 
 
 def team_points(scores: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -82,7 +61,7 @@ def pair_scores(scores: Sequence[int], home_unit_points: int, price: int | None)
     """Both sides of one pair from its scores per criterion and the home unit's points."""
     u = sum([weight * score for weight, score in zip(_TEAM, scores, strict=True)]) // QUANTUM
     v = home_unit_points // QUANTUM
-    both = 2 * u * v // (u + v) if u + v else 0
+    both = reciprocal(u, v)
     return PairScores(u, v, both, price, None if price is None else both - price)
 
 

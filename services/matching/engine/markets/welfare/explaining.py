@@ -6,7 +6,7 @@ import numpy as np
 
 from services.matching.engine.markets.market import NONE
 from services.matching.engine.markets.result import Result
-from services.matching.engine.markets.terms import adjusted_scores, reciprocal
+from services.matching.engine.markets.terms import adjusted_scores, weights_of
 from services.matching.engine.markets.welfare.problem import Ints, problem_of
 from services.matching.engine.markets.welfare.relaxation import SCALE
 from services.matching.engine.markets.welfare.transport import assign_under_quotas
@@ -95,14 +95,9 @@ def _basis(result: Result) -> str:
 
 def _weights(result: Result, project: int) -> Ints:
     """Return the weights of one project, 0 where they are not more."""
-    market, configuration = result.market, result.configuration
-    scores = adjusted_scores(market)
-    rows = slice(project, project + 1)
-    found = reciprocal(scores.u[rows], scores.v[rows])[0] + configuration.match_bonus
-    if market.previous is not None and market.previous[project] != NONE:
-        away = np.arange(market.shape[1]) != market.previous[project]
-        found -= np.where(away, configuration.move_penalty, 0)
-    return np.where(market.permitted[project], np.maximum(found, 0), 0)
+    market, rows = result.market, slice(project, project + 1)
+    found: Ints = np.maximum(weights_of(market, result.configuration, adjusted_scores(market), rows), 0)[0]
+    return found
 
 
 def _price(result: Result, home: int, demand: list[int], industry: int) -> int:

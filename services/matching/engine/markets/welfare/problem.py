@@ -9,7 +9,7 @@ from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
-from services.matching.engine.markets.terms import Scores, adjusted_scores, reciprocal, weights_at
+from services.matching.engine.markets.terms import adjusted_scores, weights_at, weights_of
 
 Ints = NDArray[np.int64]
 UNLIMITED = 1 << 60
@@ -97,16 +97,5 @@ def welfare_weights(market: Market, configuration: Configuration) -> NDArray[np.
     weights = np.zeros(market.shape, np.int32)
     for start in range(0, market.shape[0], _ROWS):
         rows = slice(start, start + _ROWS)
-        found = _weights(market, configuration, rows, scores)
-        weights[rows] = np.where(market.u[rows] == NONE, 0, np.maximum(found, 0))
+        weights[rows] = np.maximum(weights_of(market, configuration, scores, rows), 0)
     return weights
-
-
-def _weights(market: Market, configuration: Configuration, rows: slice, scores: Scores) -> Ints:
-    """Return the pair weights of some projects, so that a large market never stands there in 64 bits."""
-    found: Ints = reciprocal(scores.u[rows], scores.v[rows]) + configuration.match_bonus
-    if market.previous is not None and configuration.move_penalty:
-        was = market.previous[rows, None]
-        moves = (was != NONE) & (was != np.arange(market.shape[1]))
-        found -= np.where(moves, configuration.move_penalty, 0)
-    return found
