@@ -39,6 +39,22 @@ def test_compiled_code_equals_plain_python(monkeypatch: pytest.MonkeyPatch) -> N
         assert plain.figures == compiled.figures
 
 
+@pytest.mark.parametrize("crowd", [0, 5])
+def test_a_crowd_that_is_chosen_from_at_once_ends_where_single_requests_do(
+    monkeypatch: pytest.MonkeyPatch, crowd: int
+) -> None:
+    chance = np.random.default_rng(24)
+    for number in range(300):
+        projects = int(chance.integers(0, 30 if number % 10 else 900))
+        market = small(chance, projects, int(chance.integers(0, 7)), caps=number % 2 == 0)
+        chosen = configuration(chance, ties="lottery")
+        singly = solve_stable(market, chosen, SEED)
+        with monkeypatch.context() as patch:
+            patch.setattr(acceptance, "CROWD", crowd)
+            together = solve_stable(market, chosen, SEED)
+        assert together.document() == singly.document()
+
+
 def document_hash() -> str:
     """The bytes of a middling round, hashed; called in other processes as well."""
     chance = np.random.default_rng(22)

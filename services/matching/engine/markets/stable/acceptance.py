@@ -14,6 +14,8 @@ from services.matching.engine.markets.stable.family import Family
 from services.matching.engine.markets.stable.lists import Lists, bits_of
 
 Ints = NDArray[np.int64]
+CROWD = 1_000
+"""As long as more projects ask, sets choose among many at once; the results are the same."""
 KERNELS = "FEIDI_ENGINE_KERNELS"
 """Set to ``python`` in the environment, nothing is compiled; the results are the same."""
 
@@ -81,9 +83,13 @@ def run(state: State, free: Ints, columns: Columns, family: Family) -> None:
 
     In plain Python the state has to be fresh, and only ``asks`` and ``lifted`` are kept.
     """
-    propose = compiled()
-    if propose is not None:
-        propose(free, *vars(columns).values(), *vars(family).values(), *vars(state).values())
+    kernels = compiled()
+    if kernels is not None:
+        choose, propose = kernels
+        rest = (*vars(columns).values(), *vars(family).values(), *vars(state).values())
+        few = max(CROWD, len(state.asks) >> 6)
+        waiting = len(free) if columns.lift else choose(few, free, *rest)[0]
+        propose(free[:waiting], *rest)
         return
     from services.matching.engine.markets.stable import fallback
 
@@ -142,16 +148,16 @@ class Trial:
         return int(state.asks[self.project]) == self.entry
 
 
-def compiled() -> Callable[..., Any] | None:
-    """Return the compiled kernel, or None where there is none or the environment asks for plain Python."""
-    return None if os.environ.get(KERNELS) == "python" else _kernel()
+def compiled() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """Return the compiled kernels for crowds and for the rest, or None where there is none or the environment asks for plain Python."""
+    return None if os.environ.get(KERNELS) == "python" else _kernels()
 
 
 @cache
-def _kernel() -> Callable[..., Any] | None:
+def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
     try:
+        from services.matching.engine.markets.stable.crowd import choose
         from services.matching.engine.markets.stable.kernel import propose
     except ImportError:
         return None
-    kernel: Callable[..., Any] = propose
-    return kernel
+    return choose, propose
