@@ -9,12 +9,18 @@ from typing import Any
 from numba import njit
 
 
-def kept(signatures: Sequence[Any] = (), **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def kept(
+    signatures: Sequence[Any] = (), *, counted: bool = True, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function and keeps the code on disk.
 
-    Where neither the package's folder nor the user's cache can be written, every process compiles anew.
+    Unless ``counted``, references to arrays are not counted, which costs much where many arrays go from
+    function to function for every row; a function that makes an array does not compile then. Where neither
+    the package's folder nor the user's cache can be written, every process compiles anew.
     """
     compiler: Callable[..., Any] = njit
+    if not counted:
+        options["_nrt"] = False
     given = [list(signatures)] if signatures else []
 
     def compiled(function: Callable[..., Any]) -> Any:

@@ -170,6 +170,7 @@ def _homes(kernel: Any, snapshot: Snapshot, order: Rows) -> Any:
         open_gates=_open_gates(view, order),
         policy_refusal=view.policy_refusal[order],
         space_numerator=view.space_sure_m2[order] * 5e5,
+        space_sure=view.space_sure_m2[order],
         space_at_most=view.space_at_most_m2[order],
         fund_sure=sure.astype(np.float64),
         fund_numerator=sure * 1e6,

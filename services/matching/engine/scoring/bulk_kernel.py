@@ -15,6 +15,7 @@ from services.matching.engine.compiled import kept
 
 _SMALL_MAX = 2**31 - 1
 _FULL = 1_000_000
+_PASS = np.int8(0)
 _TEXT = 2_500_000.0
 _ROOTS = 128
 _AT_ONCE = 64
@@ -28,6 +29,7 @@ class Homes(NamedTuple):
     """Per stage and plant class (0: not known), 8 rows per stage: the worse outcome of the two gates."""
     policy_refusal: NDArray[np.int8]
     space_numerator: NDArray[np.float64]
+    space_sure: NDArray[np.int32]
     space_at_most: NDArray[np.int32]
     fund_sure: NDArray[np.float64]
     fund_numerator: NDArray[np.float64]
@@ -197,9 +199,9 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
     need, need_least = p.space_at_most[row], p.space_at_least[row]
     less, share = 0.5 - float(need) * 5e5, 1.0 / float(max(need, 1))
     asked, asked_least = float(p.fund_at_most[row]), float(p.fund_at_least[row])
-    refusal: Any = np.int32(0 if p.fund_at_most[row] == -1 else p.policy_refusal[row])
+    refusal: Any = np.int8(0 if p.fund_at_most[row] == -1 else p.policy_refusal[row])
     host, furthest, clusters = p.host[row], p.max_distance[row], p.clusters[row]
-    unknown_distance = np.int32(1 if furthest < _SMALL_MAX else 0)
+    unknown_distance = np.int8(1 if furthest < _SMALL_MAX else 0)
     _fund(h, p.fund_at_most[row], w)
     for c in range(size):
         metres = h.distances[host, c]
@@ -217,21 +219,18 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
             + h.weights[5, c] * same
         )
     for c in range(size):
-        worst = np.int32(h.open_gates[gates, c])
-        policy: Any = np.int32(0)
-        if not w.supported[c]:
-            policy = min(np.int32(h.policy_refusal[c]), refusal)
-        space = np.int32(0)
-        if h.space_numerator[c] + less < 0.0 and need != -1:
-            space = np.int32(2 if need_least > h.space_at_most[c] else 1)
-        fund = np.int32(0)
-        if asked > h.fund_sure[c]:
-            fund = np.int32(2 if asked_least > h.fund_at_most[c] else 1)
+        policy: Any = _PASS if w.supported[c] else min(h.policy_refusal[c], refusal)
+        verdict[c] = max(h.open_gates[gates, c], policy)
+    for c in range(size):
+        space = np.int8(need > h.space_sure[c])
+        space += space & np.int8(need_least > h.space_at_most[c])
         metres = h.distances[host, c]
-        far = np.int32(2 if metres > furthest else 0)
-        if metres < 0:
-            far = unknown_distance
-        verdict[c] = np.int8(max(max(worst, policy), max(max(space, fund), far)))
+        far = np.int8(metres > furthest) << 1 | np.int8(metres < 0) & unknown_distance
+        verdict[c] = max(verdict[c], max(np.int8(space), np.int8(far)))
+    for c in range(size):
+        fund = np.int8(asked > h.fund_sure[c])
+        fund += fund & np.int8(asked_least > h.fund_at_most[c])
+        verdict[c] = max(verdict[c], np.int8(fund))
     if p.lock[row] != -1:
         for c in range(size):
             if h.code[c] != p.lock[row]:
@@ -241,7 +240,7 @@ def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
     _few(h, p, row, w, total)
 
 
-@kept(nogil=True, error_model="numpy")
+@kept(nogil=True, error_model="numpy", counted=False)
 def matrix(h: Any, p: Any, rows: Any, w: Any, total: Any, verdict: Any) -> None:
     """Fill one row of totals and verdicts for each project."""
     last = -1
@@ -260,7 +259,7 @@ def _at_least(values: Any, bound: int) -> Any:
     return count
 
 
-@kept(nogil=True, error_model="numpy")
+@kept(nogil=True, error_model="numpy", counted=False)
 def _best(values: Any, limit: int, chosen: Any, scores: Any, near: Any) -> None:
     """The columns of the largest values from 0 on; equal ones in the order of their columns."""
     low, high = 0, -1

@@ -149,7 +149,7 @@ class Trial:
 
 
 def compiled() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-    """Return the compiled kernels for crowds and for the rest, or None where there is none or the environment asks for plain Python."""
+    """Return the kernels for crowds and for the rest, or None where the results come from plain Python."""
     return None if os.environ.get(KERNELS) == "python" else _kernels()
 
 

@@ -1,8 +1,8 @@
-"""The first turns of deferred acceptance, compiled: nearly everybody asks, and a set chooses among all at once.
+"""The first turns of deferred acceptance, compiled: nearly everybody asks, and sets choose among all at once.
 
-Who is taken in the end does not depend on who asks first. While many ask, a set that now and then keeps its best
-is far quicker than a heap that lets in one after the other: it takes whoever is better than the worst it kept
-last, and looks only at its worst ones when it has too many.
+Who is taken in the end does not depend on who asks first. While many ask, a set that now and then keeps its
+best is far quicker than a heap that lets in one after the other: it takes whoever is better than the worst it
+kept last, and looks only at its worst ones when it has too many.
 """
 
 from typing import Any, NamedTuple
