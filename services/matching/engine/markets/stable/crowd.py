@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numba as nb
 import numpy as np
 
-from services.matching.engine.compiled import kept
+from services.matching.engine.compiled import kept, part_of_kernels
 
 _BLOCK, _LINE, _SHARE, _SORTED = 64, 8, 3, 6
 _NO_CUT = np.iinfo(np.int64).max
@@ -38,7 +38,7 @@ class Sets(NamedTuple):
     counts: Any
 
 
-@kept()
+@part_of_kernels()
 def _smallest(values, size, rank):  # type: ignore[no-untyped-def]
     low, high = 0, size - 1
     while low < high:
@@ -61,7 +61,7 @@ def _smallest(values, size, rank):  # type: ignore[no-untyped-def]
     return values[rank]
 
 
-@kept()
+@part_of_kernels()
 def _gather(sets, first, end, above):  # type: ignore[no-untyped-def]
     size = 0
     for leaf in range(first, end):
@@ -72,7 +72,7 @@ def _gather(sets, first, end, above):  # type: ignore[no-untyped-def]
     return size
 
 
-@kept()
+@part_of_kernels()
 def _cut_and_bound(values, size, limit, counts):  # type: ignore[no-untyped-def]
     least, most = values[0], values[0]
     for at in range(size):
@@ -97,7 +97,7 @@ def _cut_and_bound(values, size, limit, counts):  # type: ignore[no-untyped-def]
     return _smallest(values, left, limit - before - 1), bound
 
 
-@kept()
+@part_of_kernels()
 def _drop(sets, leaf, cut, gone, start):  # type: ignore[no-untyped-def]
     end, left = sets.starts[leaf] + sets.used[leaf], start
     for at in range(start, end):
@@ -110,7 +110,7 @@ def _drop(sets, leaf, cut, gone, start):  # type: ignore[no-untyped-def]
     return gone
 
 
-@kept()
+@part_of_kernels()
 def _divide(sets, leaf, bound):  # type: ignore[no-untyped-def]
     start, above = sets.starts[leaf], 0
     left = start
@@ -119,11 +119,12 @@ def _divide(sets, leaf, bound):  # type: ignore[no-untyped-def]
         sets.taken[left] = sets.room[above] = key
         left += key <= bound
         above += key > bound
-    sets.taken[left : left + above] = sets.room[:above]
+    for number in range(above):
+        sets.taken[left + number] = sets.room[number]
     sets.low[leaf], sets.bounds[leaf] = left - start, bound
 
 
-@kept()
+@part_of_kernels()
 def _trim(sets, first, end, limit, gone):  # type: ignore[no-untyped-def]
     total, above = 0, np.int64(-1)
     for leaf in range(first, end):
@@ -150,14 +151,14 @@ def _trim(sets, first, end, limit, gone):  # type: ignore[no-untyped-def]
     return gone
 
 
-@kept()
+@part_of_kernels()
 def _trim_home(sets, first, end, leaf_limit, home_limit, gone):  # type: ignore[no-untyped-def]
     for leaf in range(first, end):
         gone = _trim(sets, leaf, leaf + 1, leaf_limit[leaf], gone)
     return _trim(sets, first, end, home_limit, gone)
 
 
-@kept()
+@part_of_kernels()
 def _take(sets, leaf, key):  # type: ignore[no-untyped-def]
     end = sets.starts[leaf] + sets.used[leaf]
     sets.used[leaf] += 1
@@ -187,7 +188,7 @@ def _free_again(out, gone, owner_bits, asks, queue):  # type: ignore[no-untyped-
     return waiting
 
 
-@kept()
+@part_of_kernels()
 def _heapify(heap, start, size):  # type: ignore[no-untyped-def]
     for top in range((size - 2) >> 2, -1, -1):
         at, key = top, heap[start + top]
@@ -226,7 +227,7 @@ def _open(leaf_used, heap_start, heap, projects):  # type: ignore[no-untyped-def
     )  # fmt: skip
 
 
-@kept()
+@part_of_kernels()
 def _ask(  # type: ignore[no-untyped-def]
     sets, queue, waiting, asks, wishes, column, bits, owner_bits,
     leaf_of, leaf_home, leaf_start, leaf_end, leaf_limit, home_limit,

@@ -3,14 +3,14 @@
 import numba as nb
 import numpy as np
 
-from services.matching.engine.compiled import kept
+from services.matching.engine.compiled import kept, part_of_kernels
 
 _BLOCK = 32
 _COLUMN, _TABLE = nb.int64[::1], nb.int64[:, ::1]
 _SIGNATURE = nb.int64(*[_COLUMN] * 4, *[nb.int64] * 3, _TABLE, *[_COLUMN] * 16)
 
 
-@kept()
+@part_of_kernels()
 def _push(heap, start, size, key):  # type: ignore[no-untyped-def]
     at = size
     while at > 0:
@@ -22,7 +22,7 @@ def _push(heap, start, size, key):  # type: ignore[no-untyped-def]
     heap[start + at] = key
 
 
-@kept()
+@part_of_kernels()
 def _sink(heap, start, size, key):  # type: ignore[no-untyped-def]
     at, below = 0, start + 1
     end = start + size
@@ -47,7 +47,7 @@ def _sink(heap, start, size, key):  # type: ignore[no-untyped-def]
     heap[start + at] = key
 
 
-@kept()
+@part_of_kernels()
 def _worst(heap, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     found, worst = -1, -1
     for leaf in range(first, end):
@@ -56,7 +56,7 @@ def _worst(heap, heap_start, used, first, end):  # type: ignore[no-untyped-def]
     return found
 
 
-@kept()
+@part_of_kernels()
 def _fetch(free, first, end, asks, wishes):  # type: ignore[no-untyped-def]
     seen = 0
     for number in range(first, end):
@@ -76,7 +76,7 @@ def _in_order(free, waiting, projects):  # type: ignore[no-untyped-def]
             found += 1
 
 
-@kept()
+@part_of_kernels()
 def _goes_on(project, key, starts, lift, asks, lifted):  # type: ignore[no-untyped-def]
     asks[project] += 1
     if not key & 1:

@@ -142,10 +142,15 @@ def settle(problem: Problem, ledger: Ledger, pool: Ints, overlook: bool, chance:
 
 @part
 def line_up(
-    problem: Problem, ledger: Ledger, pool: Ints, was: Ints, noise: int, chance: NDArray[np.uint64]
+    problem: Problem,
+    ledger: Ledger,
+    pool: Ints,
+    was: Ints,
+    keys: Ints,
+    noise: int,
+    chance: NDArray[np.uint64],
 ) -> None:
-    """Sort a pool, those first that gain most by up to ``noise``; ``was`` goes with it."""
-    keys = np.empty(len(pool), np.int64)
+    """Sort a pool, those first that gain most by up to ``noise``; ``was`` goes with it, ``keys`` is room."""
     for at in range(len(pool)):
         project, home = pool[at], was[at]
         key = wish(problem, ledger, project) + draw(chance, noise)
@@ -185,14 +190,14 @@ def improve(
     problem: Problem, ledger: Ledger, chance: NDArray[np.uint64], times: int, heat: int, typical: int
 ) -> None:
     """Take apart a few home units that share candidates, fill them anew, keep what is not much worse."""
-    pool, was = np.empty(_POOL, np.int64), np.empty(_POOL, np.int64)
+    pool, was, keys = np.empty(_POOL, np.int64), np.empty(_POOL, np.int64), np.empty(_POOL, np.int64)
     for _ in range(times):
         before = ledger.total[0]
         size = gather(problem, ledger, chance, pool, was)
         if size == 0:
             continue
         noise = 1 + draw(chance, typical * _NOISE + 1)
-        line_up(problem, ledger, pool[:size], was[:size], noise, chance)
+        line_up(problem, ledger, pool[:size], was[:size], keys, noise, chance)
         settle(problem, ledger, pool[:size], draw(chance, 2) == 0, chance)
         loss = before - ledger.total[0]
         if loss > 0 and (heat == 0 or loss > draw(chance, heat)):
