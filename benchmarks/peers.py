@@ -86,10 +86,34 @@ def ortools(instance: Instance) -> dict[str, Any]:
     return {"seconds": seconds, "value": -flow.optimal_cost(), "versions": versions}
 
 
+def cpsat(instance: Instance) -> dict[str, Any]:
+    """CP-SAT: which pairs to take under rows of limits, as good as it finds within ``limit_s`` seconds."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    taken = [model.new_bool_var("") for _ in range(len(instance["weights"]))]
+    ends, columns = instance["ends"].tolist(), instance["columns"].tolist()
+    factors, most = instance["factors"].tolist(), instance["most"].tolist()
+    for row, limit in enumerate(most):
+        part = slice(ends[row], ends[row + 1])
+        left = cp_model.LinearExpr.weighted_sum([taken[at] for at in columns[part]], factors[part])
+        model.add(left <= limit)
+    model.maximize(cp_model.LinearExpr.weighted_sum(taken, instance["weights"].tolist()))
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = float(instance["limit_s"])
+    begun = time.perf_counter()
+    status = solver.solve(model)
+    seconds = time.perf_counter() - begun
+    found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+    versions = {name: version(name) for name in ("ortools", "numpy")}
+    return {"seconds": seconds, "value": round(solver.objective_value) if found else 0, "versions": versions}
+
+
 PEERS: dict[str, Callable[[Instance], dict[str, Any]]] = {
     "matching": matching,
     "algmatch": algmatch,
     "ortools": ortools,
+    "cpsat": cpsat,
 }
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from benchmarks.measure import Batch, figure
 from benchmarks.run import Run
@@ -22,7 +24,7 @@ from services.matching.engine.markets.market import Market
 from services.matching.engine.markets.rolling import assign_arrivals, greedy_arrivals
 from services.matching.engine.markets.welfare.exact import Program
 from services.matching.engine.markets.welfare.plans import best_plan, value_of
-from services.matching.engine.markets.welfare.problem import Problem, problem_of
+from services.matching.engine.markets.welfare.problem import problem_of
 from services.matching.engine.markets.welfare.relaxation import SCALE, bound
 from services.matching.engine.markets.welfare.transport import assign_under_quotas
 
@@ -32,13 +34,13 @@ WELFARE = Configuration("welfare")
 PEERS = os.environ.get("FEIDI_PEERS_VENV", ".venv-peers")
 RULED = ((5_000, 340, 0), (5_000, 340, 8_000), (100_000, 340, 1_400))
 """Projects, home units and steps: about 1, 20 and 25 s on two cores that do nothing else."""
-HIGHS_SECONDS = 60.0
+BESIDE_SOLVERS, SOLVER_SECONDS = ((1_000, 60), (5_000, 340)), 60.0
 
 
 async def run(run: Run) -> None:
     compiled()
     await assignment(run)
-    ruled(run)
+    await ruled(run)
     arrivals(run)
 
 
@@ -137,31 +139,50 @@ def market(projects: int, homes: int, seed: int = 1) -> Market:
     )
 
 
-def ruled(run: Run) -> None:
-    """Every rule at once: how far from the bound, and what HiGHS reaches with the same one."""
-    for projects, homes, steps in RULED[: 1 if run.effort.minutes < 5 else 3]:
+async def ruled(run: Run) -> None:
+    """Every rule at once: how far from the bound, and what HiGHS and CP-SAT reach with the same one."""
+    short = run.effort.minutes < 5
+    for projects, homes, steps in RULED[: 1 if short else 3]:
         problem = problem_of(market(projects, homes), WELFARE)
         plan, batch = timed(lambda p=problem, s=steps: best_plan(p, s, SEED))  # type: ignore[misc]
         most, value = bound(problem, plan.prices) // SCALE, value_of(problem, plan.home)
         note = f"gap {(most - value) / most:.2%}, {steps} steps"
         run.keep(figure(NAME, f"every rule, {homes}", "", "engine", [batch], size=projects, note=note))
-    problem = problem_of(market(1_000, 60), WELFARE)
+    for projects, homes in BESIDE_SOLVERS[: 1 if short else 2]:
+        await beside_solvers(run, projects, homes, 20.0 if short else SOLVER_SECONDS)
+
+
+async def beside_solvers(run: Run, projects: int, homes: int, seconds: float) -> None:
+    """What a moment of ours and so many seconds of theirs reach, as gaps to one bound."""
+    problem = problem_of(market(projects, homes), WELFARE)
     plan, batch = timed(lambda: best_plan(problem, 2_000, SEED))
     most = bound(problem, plan.prices) // SCALE
-    reached, highs = timed(lambda: by_highs(problem, 20.0 if run.effort.minutes < 5 else HIGHS_SECONDS))
-    for name, value, one in (
-        ("every rule, 60", value_of(problem, plan.home), batch),
-        ("HiGHS, 60", reached, highs),
-    ):
-        note = f"gap {(most - value) / most:.2%}"
-        run.keep(figure(NAME, name, "", "engine", [one], size=1_000, note=note))
-
-
-def by_highs(problem: Problem, seconds: float) -> int:
-    """What HiGHS reaches with the same market in so much time; 0 if it has nothing by then."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
     program = Program(problem)
+    reached, highs = timed(lambda: by_highs(program, seconds))
+    matrix, _, limits = program.matrix()
+    told = await peer(
+        run,
+        "cpsat",
+        weights=program.weights.astype(np.int64),
+        ends=matrix.indptr,
+        columns=matrix.indices,
+        factors=matrix.data.astype(np.int64),
+        most=limits.astype(np.int64),
+        limit_s=np.float64(seconds),
+    )
+    theirs = Batch(1, told["seconds"], told["seconds"])
+    versions = ", ".join(f"{name} {one}" for name, one in told["versions"].items())
+    for name, value, one, more in (
+        (f"every rule, {homes}, beside solvers", value_of(problem, plan.home), batch, "2,000 steps"),
+        (f"HiGHS, {homes}", reached, highs, f"SciPy {scipy.__version__}, limit {seconds:.0f} s"),
+        (f"CP-SAT, {homes}", told["value"], theirs, f"{versions}, limit {seconds:.0f} s"),
+    ):
+        said = f"gap {(most - value) / most:.2%}" if value else "nothing found"
+        run.keep(figure(NAME, name, "", "process", [one], size=projects, note=f"{said}, {more}"))
+
+
+def by_highs(program: Program, seconds: float) -> int:
+    """What HiGHS reaches with the same program in so much time; 0 if it has nothing by then."""
     done = milp(
         -program.weights,
         integrality=np.ones(program.pairs),

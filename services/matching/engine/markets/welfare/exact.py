@@ -4,7 +4,7 @@ No clock stops it but a number of nodes, so that the same version answers the sa
 whole numbers; that it is the best is a claim of the solver.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Program:
         done = milp(-objective, integrality=whole, bounds=Bounds(0, upper), constraints=rows, options=options)
         return Answer(done.x, done.status == _OPTIMAL)
 
-    def matrix(self) -> tuple[object, NDArray[np.float64], NDArray[np.float64]]:
+    def matrix(self) -> tuple[Any, NDArray[np.float64], NDArray[np.float64]]:
         """Return the rows as a sparse matrix, with the least and the most of each."""
         from scipy.sparse import csr_array
 
