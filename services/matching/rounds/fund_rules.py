@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from services.matching.engine.markets.errors import InvalidMarket
+from services.matching.engine.markets.wording import OUTSIDE
 from services.matching.engine.scoring import industries
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.rounds.participants import Home, Participants
@@ -46,9 +47,12 @@ def fund_rules(found: Participants) -> Demands:
         for fields in sorted({fields for fields, _ in budgets if fields is not None}):
             if fields not in groups:
                 if len(groups) == MAX_GROUPS:
-                    raise InvalidMarket(f"budgets name more than {MAX_GROUPS} different sets of fields")
+                    raise InvalidMarket(
+                        f"budgets name more than {MAX_GROUPS} different sets of fields",
+                        f"各项预算的支持领域组合超过 {MAX_GROUPS} 种",
+                    )
                 groups[fields] = len(names)
-                names.append(f"{ALL} outside {' '.join(fields)}")
+                names.append(f"{ALL}{OUTSIDE}{' '.join(fields)}")
                 rows.append(_outside(fields, found.projects, asked))
             others = sum(left for supported, left in budgets if supported != fields)
             resources.append((place, groups[fields], others))

@@ -5,11 +5,11 @@ from typing import Any
 
 from services.matching.engine.markets import solving
 from services.matching.engine.markets.comparison import compare
-from services.matching.engine.markets.errors import InvalidMarket
+from services.matching.engine.markets.errors import InvalidMarket, Refusal
 from services.matching.engine.markets.market import FULL, NONE
 from services.matching.engine.markets.result import Result
 from services.matching.rounds.documents import Document, configuration_from, market_from, unpacked
-from services.matching.rounds.solving import REFUSALS, Loaded
+from services.matching.rounds.solving import Loaded
 
 _PRICES = ("price_of_stability_ppm", "price_of_fairness_ppm")
 
@@ -70,7 +70,7 @@ def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id
     for lever, changed in _levers(document, project, home).items():
         try:
             outcome = solving.solve(market_from(changed), run.configuration, run.seed)
-        except REFUSALS:
+        except Refusal:
             found.append({"lever": lever, "achieves": False, "displaced": []})
             continue
         difference = _difference(run, outcome)
@@ -132,7 +132,8 @@ def _bar(document: Document, project: int | None, home: int | None) -> None:
 
 def _place(names: list[str], name: str, what: str) -> int:
     if name not in names:
-        raise InvalidMarket(f"the {what} {name} takes no part in this round")
+        zh = {"project": "项目", "home unit": "飞出地", "province": "省份"}[what]
+        raise InvalidMarket(f"the {what} {name} takes no part in this round", f"{zh} {name} 未参加本轮")
     return names.index(name)
 
 

@@ -12,6 +12,7 @@ from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.wording import resource_label, what_is_fixed
 from services.matching.engine.scoring import industries
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.snapshot import Snapshot
@@ -87,9 +88,15 @@ class _Places:
 
     def pair(self, project_id: str, home_unit_id: str) -> tuple[int, int]:
         if project_id not in self.project:
-            raise InvalidMarket(f"a commitment names the project {project_id}, which takes no part")
+            raise InvalidMarket(
+                f"a commitment names the project {project_id}, which takes no part",
+                f"约定所指的项目 {project_id} 未参加本轮",
+            )
         if home_unit_id not in self.home:
-            raise InvalidMarket(f"a commitment names the home unit {home_unit_id}, which takes no part")
+            raise InvalidMarket(
+                f"a commitment names the home unit {home_unit_id}, which takes no part",
+                f"约定所指的飞出地 {home_unit_id} 未参加本轮",
+            )
         return self.project[project_id], self.home[home_unit_id]
 
 
@@ -103,7 +110,10 @@ def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         u[row], v[row] = np.where(permitted, ours, NONE), np.where(permitted, theirs, NONE)
         pairs += int(np.count_nonzero(permitted))
         if pairs > MAX_PAIRS:
-            raise InvalidMarket(f"more than {MAX_PAIRS} permitted pairs: narrow the projects or home units")
+            raise InvalidMarket(
+                f"more than {MAX_PAIRS} permitted pairs: narrow the projects or home units",
+                f"获准的配对超过 {MAX_PAIRS} 个，请缩小项目或飞出地范围",
+            )
     for project_id, home_unit_id in found.barred:
         if project_id in places.project and home_unit_id in places.home:
             row, column = places.pair(project_id, home_unit_id)
@@ -114,7 +124,10 @@ def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 def _quota_of(home: Home, settings: Mapping[str, Any]) -> _Quota | None:
     override = [one for one in settings["quotas"] if one["home_unit_id"] == home.features.id]
     if len(override) > 1:
-        raise InvalidMarket(f"two quotas are set for the home unit {home.features.id}")
+        raise InvalidMarket(
+            f"two quotas are set for the home unit {home.features.id}",
+            f"飞出地 {home.features.id} 设了两个名额",
+        )
     if override:
         return _Quota(override[0]["projects"], override[0]["at_least"])
     for quota in (home.profile.quotas if home.profile else None) or ():
@@ -151,7 +164,10 @@ def _region_caps(
         if cap["province_adcode"] not in regions:
             if found.again:
                 continue
-            raise InvalidMarket(f"no home unit that takes part lies in {cap['province_adcode']}")
+            raise InvalidMarket(
+                f"no home unit that takes part lies in {cap['province_adcode']}",
+                f"参加本轮的飞出地均不在 {cap['province_adcode']}",
+            )
         yield regions.index(cap["province_adcode"]), cap["projects"]
 
 
@@ -223,10 +239,13 @@ def _check_resources(market: Market) -> None:
         asking = market.permitted[:, one.home] | (fixed == one.home)
         dearest = np.sort(market.demands[one.demand, asking])[::-1][: market.quotas[one.home]]
         if dearest.sum() > one.capacity:
-            name, whom = market.demand_names[one.demand], market.home_unit_ids[one.home]
+            en, zh = resource_label(market.demand_names[one.demand])
+            whom = market.home_unit_ids[one.home]
             raise InvalidMarket(
-                f"{name} at {whom} could run out, and no stable matching keeps that: "
-                "choose welfare, or leave resources to the gates"
+                f"{en} at {whom} could run out, and no stable matching keeps that: "
+                "choose welfare, or leave resources to the gates",
+                f"飞出地 {whom} 的{zh}可能不足，而稳定匹配无法保证此类限额：请改用 welfare 机制，"
+                "或将资源交由门槛把关",
             )
 
 
@@ -237,8 +256,4 @@ def _check_fixed(market: Market) -> None:
         if one.kind == "fixed":
             assignment[one.project] = one.home
     for row in broken(market, assignment):
-        at = row.get("home_unit")
-        whom = f" at {market.home_unit_ids[at]}" if at is not None else ""
-        raise InvalidMarket(
-            f"the fixed commitments use {row['used']} of the {row['rule']}{whom}, which is {row['limit']}"
-        )
+        raise InvalidMarket(*what_is_fixed(market, row))

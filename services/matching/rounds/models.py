@@ -54,6 +54,7 @@ round_runs = Table(
     Column("displaced", JsonDocument, nullable=False),
     Column("prices", JsonDocument, nullable=True),
     Column("failure", Text, nullable=True),
+    Column("failure_zh", Text, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=True),
     *lease_columns(),

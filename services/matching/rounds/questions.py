@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from services.matching.engine.markets.canonical import canonical_json
+from services.matching.engine.markets.errors import Refusal
 from services.matching.rounds import repository
 from services.matching.rounds.answers import (
     Checks,
@@ -28,7 +29,7 @@ from services.matching.rounds.errors import (
 from services.matching.rounds.explanation import explain, without_wishes
 from services.matching.rounds.hypotheses import compare_configuration, compare_runs, counterfactual, what_if
 from services.matching.rounds.schemas import CertificateFor, RoundStateName
-from services.matching.rounds.solving import REFUSALS, check_run, propensities
+from services.matching.rounds.solving import check_run, propensities
 from services.matching.rounds.standing import not_found, require_network, require_round, sentence
 from shared.db.engine import Database, ReadSession, Row
 from shared.errors import Conflict, NotFound
@@ -208,5 +209,5 @@ async def _finished(session: ReadSession, row: Row, number: int | None) -> Row:
 async def _computed(computing: Computing, work: Callable[..., Answer], *arguments: object) -> Answer:
     try:
         return await computing(work, *arguments)
-    except REFUSALS as error:
+    except Refusal as error:
         raise MarketRefused(*sentence(error)) from error

@@ -149,7 +149,7 @@ async def start_run(tx: WriteSession, actor: Principal, round_id: str) -> RoundR
     row = await locked(tx, actor, round_id)
     require_state(row, RoundStateName.FROZEN, RoundStateName.FAILED)
     run = (await repository.runs_of(tx, [round_id]))[-1]
-    await repository.change_run(tx, run["id"], {"state": "running", "failure": None})
+    await repository.change_run(tx, run["id"], {"state": "running", "failure": None, "failure_zh": None})
     tx.after_commit(tx.database.signal(RUNS).notify)
     return await _change(tx, actor, row, {"state": RoundStateName.RUNNING.value})
 

@@ -10,7 +10,6 @@ from services.matching import verifier
 from services.matching.engine.markets import solving
 from services.matching.engine.markets.canonical import sha256
 from services.matching.engine.markets.configuration import Configuration
-from services.matching.engine.markets.errors import Infeasible, InvalidConfiguration, InvalidMarket
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.rounds.documents import (
     Document,
@@ -20,9 +19,6 @@ from services.matching.rounds.documents import (
     unpacked,
     without_snapshot,
 )
-
-REFUSALS = (InvalidMarket, InvalidConfiguration, Infeasible)
-"""What a market or a configuration is refused with, in a sentence for whoever asked."""
 
 
 @dataclass(frozen=True)

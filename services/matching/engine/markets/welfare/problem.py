@@ -10,6 +10,7 @@ from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.markets.terms import adjusted_scores, weights_at, weights_of
+from services.matching.engine.markets.wording import what_is_fixed
 
 Ints = NDArray[np.int64]
 UNLIMITED = 1 << 60
@@ -44,7 +45,7 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
     """
     place = fixed_places(market) if place is None else place.copy()
     if wrong := broken(market, place):
-        raise Infeasible(f"what is fixed breaks a rule: {wrong[0]}")
+        raise Infeasible(*what_is_fixed(market, wrong[0]))
     homes = market.shape[1]
     weights = welfare_weights(market, configuration)
     taken = np.flatnonzero(place != NONE)
