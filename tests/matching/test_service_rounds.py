@@ -284,7 +284,14 @@ async def test_a_draft_is_changed_under_its_version_and_only_a_draft(world: Roun
     await world.act(draft["id"], "freeze")
     late = await client.patch(url, json={"name": "x"}, headers={"if-match": '"3"'})
     assert late.json()["code"] == "round_state"
-    assert (await client.post(f"{url}:run")).status_code == 428
+    for action in ("run", "rerun"):
+        missing = await client.post(f"{url}:{action}")
+        problem = missing.json()
+        assert (missing.status_code, problem["code"]) == (428, "idempotency_key_required")
+        assert problem["title"] == "Idempotency-Key required"
+        assert problem["errors"][0]["header"] == "Idempotency-Key"
+        chinese = await client.post(f"{url}:{action}", headers={"accept-language": "zh"})
+        assert chinese.json()["title"] == "需要 Idempotency-Key 头"
 
 
 @ON_ONE_STORE
