@@ -113,7 +113,7 @@ class Explain(Input):
 
 
 class Obstacle(Output):
-    """A home unit the project ranks higher, and which limits stood against it."""
+    """A home unit the project may have preferred, and which limits stood against it."""
 
     home_unit_id: str
     limits: list[str]
@@ -123,8 +123,9 @@ class Obstacle(Output):
 class PlaceExplanation(Output):
     """Why a project is where it is.
 
-    To home units `reason` says no more than `placed`, and `asked` and `better` are null: the project's wishes
-    are its own.
+    `left_out` are home units whose gates it passes and which cannot take it all the same: `budget_cap` says
+    that it asks for more than their budgets may give one project. To home units `reason` says no more than
+    `placed`, and `asked`, `better` and `left_out` are null: the project's wishes are its own.
     """
 
     project_id: str
@@ -133,6 +134,7 @@ class PlaceExplanation(Output):
     text: Texts
     asked: int | None
     better: list[Obstacle] | None
+    left_out: list[Obstacle] | None
 
 
 class Counterfactual(Input):

@@ -12,12 +12,13 @@ from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.room import could_run_out, fixed_places, with_room_for_fixed
 from services.matching.engine.markets.wording import resource_label, what_is_fixed
 from services.matching.engine.scoring import industries
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.engine.scoring.two_sided import scores_of_project
-from services.matching.rounds.fund_rules import Demands, fund_rules
+from services.matching.rounds.fund_rules import Demands, fund_rules, over_caps
 from services.matching.rounds.participants import Home, Participants
 
 PREFERENCE_STEP = 20_000
@@ -29,11 +30,16 @@ MAX_PAIRS = 5_000_000
 
 @dataclass(frozen=True)
 class Built:
-    """A market, and the home units that have no quota for its period."""
+    """A market, the home units that have no quota for its period, and who speaks for each project.
+
+    ``over_caps`` are the projects that pass every gate of a home unit and ask for more than its budgets may
+    give one project, by home unit.
+    """
 
     market: Market
     without_quota: tuple[str, ...]
     conductors: Mapping[str, frozenset[str]]
+    over_caps: Mapping[str, tuple[str, ...]]
 
 
 class _Quota(NamedTuple):
@@ -45,7 +51,7 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
     """Return the market of a round; raise ``InvalidMarket`` with a sentence that says what is wrong."""
     homes, projects = found.homes, found.projects
     places = _Places(projects, homes)
-    u, v = _scores(found)
+    u, v, over = _scores(found)
     quotas = [_quota_of(home, settings) for home in homes]
     known = [quota or _Quota(0, 0) for quota in quotas]
     divisions = [_division(project) for project in projects]
@@ -72,11 +78,12 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
         commitments=[*_commitments(found, settings, places), *_preferences(homes, settings, places)],
         previous=None if found.previous is None else _previous(found, places),
     )
+    market = with_room_for_fixed(market) if found.again else market
     _check_fixed(market)
     if settings["configuration"]["mechanism"] == "stable":
         _check_resources(market)
     without = tuple(home.features.id for home, quota in zip(homes, quotas, strict=True) if quota is None)
-    return Built(market, without, found.conductors)
+    return Built(market, without, found.conductors, over)
 
 
 class _Places:
@@ -100,13 +107,18 @@ class _Places:
         return self.project[project_id], self.home[home_unit_id]
 
 
-def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _scores(
+    found: Participants,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], dict[str, tuple[str, ...]]]:
+    """What both sides think of each permitted pair, and which pairs only the budgets' caps do not permit."""
     snapshot = Snapshot([home.features for home in found.homes])
     shape = (len(found.projects), len(found.homes))
     u, v = np.full(shape, NONE, np.int32), np.full(shape, NONE, np.int32)
-    places, pairs = _Places(found.projects, found.homes), 0
+    places, pairs, over = _Places(found.projects, found.homes), 0, over_caps(found)
     for row, project in enumerate(found.projects):
-        permitted, ours, theirs = scores_of_project(snapshot, snapshot.compiled(project))
+        passing, ours, theirs = scores_of_project(snapshot, snapshot.compiled(project))
+        over[row] &= passing
+        permitted = passing & ~over[row]
         u[row], v[row] = np.where(permitted, ours, NONE), np.where(permitted, theirs, NONE)
         pairs += int(np.count_nonzero(permitted))
         if pairs > MAX_PAIRS:
@@ -118,7 +130,15 @@ def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         if project_id in places.project and home_unit_id in places.home:
             row, column = places.pair(project_id, home_unit_id)
             u[row, column] = v[row, column] = NONE
-    return u, v
+    return u, v, _named(found, over)
+
+
+def _named(found: Participants, over: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+    return {
+        home.features.id: tuple(found.projects[row].id for row in np.flatnonzero(column))
+        for home, column in zip(found.homes, over.T, strict=True)
+        if column.any()
+    }
 
 
 def _quota_of(home: Home, settings: Mapping[str, Any]) -> _Quota | None:
@@ -231,29 +251,18 @@ def _previous(found: Participants, places: _Places) -> list[int]:
 
 def _check_resources(market: Market) -> None:
     """Refuse what no stable mechanism keeps: a limit that the dearest projects a home unit may get exceed."""
-    fixed = np.full(market.shape[0], NONE, np.int64)
-    for commitment in market.commitments:
-        if commitment.kind == "fixed":
-            fixed[commitment.project] = commitment.home
-    for one in market.resources:
-        asking = market.permitted[:, one.home] | (fixed == one.home)
-        dearest = np.sort(market.demands[one.demand, asking])[::-1][: market.quotas[one.home]]
-        if dearest.sum() > one.capacity:
-            en, zh = resource_label(market.demand_names[one.demand])
-            whom = market.home_unit_ids[one.home]
-            raise InvalidMarket(
-                f"{en} at {whom} could run out, and no stable matching keeps that: "
-                "choose welfare, or leave resources to the gates",
-                f"飞出地 {whom} 的{zh}可能不足，而稳定匹配无法保证此类限额：请改用 welfare 机制，"
-                "或将资源交由门槛把关",
-            )
+    if (scarce := could_run_out(market)) is not None:
+        en, zh = resource_label(market.demand_names[scarce.demand])
+        whom = market.home_unit_ids[scarce.home]
+        raise InvalidMarket(
+            f"{en} at {whom} could run out, and no stable matching keeps that: "
+            "choose welfare, or leave resources to the gates",
+            f"飞出地 {whom} 的{zh}可能不足，而稳定匹配无法保证此类限额：请改用 welfare 机制，"
+            "或将资源交由门槛把关",
+        )
 
 
 def _check_fixed(market: Market) -> None:
     """Refuse commitments that no assignment can keep, in words, before anything is frozen."""
-    assignment = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            assignment[one.project] = one.home
-    for row in broken(market, assignment):
+    for row in broken(market, fixed_places(market)):
         raise InvalidMarket(*what_is_fixed(market, row))

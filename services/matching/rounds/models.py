@@ -68,6 +68,7 @@ round_documents = Table(
     Column("run_id", String(40), ForeignKey("round_runs.id"), primary_key=True),
     Column("snapshot", LargeBinary, nullable=False),
     Column("result", LargeBinary, nullable=True),
+    Column("left_out", LargeBinary, nullable=True),
 )
 
 offers = Table(

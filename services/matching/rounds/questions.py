@@ -152,8 +152,10 @@ async def explain_place(
         if not viewer.sees_network and not conducts:
             offer = await _own_offer(session, viewer, round_id, project_id)
             as_project, number = viewer.organisation_id in offer["conductor_ids"], offer["run_number"]
-        stored = await _documents(session, row, number)
-    found = await computing(explain, *stored, project_id)
+        run = await _finished(session, row, number)
+        stored = await repository.documents(session, run["id"])
+    names = ("snapshot", "result", "left_out")
+    found = await computing(explain, *(stored[name] for name in names), project_id)
     if found is None:
         raise NoSuchPair()
     return PlaceExplanation.model_validate(found if as_project else without_wishes(found))

@@ -183,7 +183,7 @@ async def _freeze(
         "displaced": [],
         "created_at": now,
     }
-    await repository.add_run(tx, run, prepared.snapshot)
+    await repository.add_run(tx, run, prepared.snapshot, prepared.left_out)
     conductors = {one for ones in prepared.built.conductors.values() for one in ones}
     before = await parties_of(tx, parties, row["id"])
     await set_parties(tx, parties, row["id"], {*before, *market.home_unit_ids, *conductors})

@@ -9,6 +9,7 @@ from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.room import fixed_places
 from services.matching.engine.markets.terms import adjusted_scores, weights_at, weights_of
 from services.matching.engine.markets.wording import what_is_fixed
 
@@ -81,15 +82,6 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
         place=place,
         fixed_value=fixed_value,
     )
-
-
-def fixed_places(market: Market) -> Ints:
-    """Return per project the home unit it is fixed to, −1 for none."""
-    place = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            place[one.project] = one.home
-    return place
 
 
 def welfare_weights(market: Market, configuration: Configuration) -> NDArray[np.int32]:
