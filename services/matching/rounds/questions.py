@@ -84,7 +84,8 @@ async def ask_what_if(
     database: Database, computing: Computing, viewer: Principal, round_id: str, data: WhatIf
 ) -> Comparison:
     """Say what the round would have found in another market, with the same lottery."""
-    stored = await _for_network(database, viewer, round_id, bounded=True)
+    more = sum(one.count for one in data.added_projects)
+    stored = await _for_network(database, viewer, round_id, bounded=True, more=more)
     changes = data.model_dump(mode="json")
     return Comparison.model_validate(await _computed(computing, what_if, *stored, changes))
 
@@ -178,12 +179,15 @@ def _require_shown(viewer: Principal, row: Row) -> None:
         )
 
 
-async def _for_network(database: Database, viewer: Principal, round_id: str, *, bounded: bool) -> Documents:
+async def _for_network(
+    database: Database, viewer: Principal, round_id: str, *, bounded: bool, more: int = 0
+) -> Documents:
+    """Return the last run, of at most ``MAX_PROJECTS`` together with so many ``more`` if that matters."""
     async with database.read() as session:
         row = await require_round(session, viewer, round_id)
         require_network(viewer)
         run = await _finished(session, row, None)
-        if bounded and run["projects"] > MAX_PROJECTS:
+        if bounded and run["projects"] + more > MAX_PROJECTS:
             raise MarketTooLarge(
                 f"Beyond {MAX_PROJECTS} projects ask with a round of its own, and compare the two.",
                 f"项目超过 {MAX_PROJECTS} 个时，请另建一轮后再做比较。",
