@@ -6,7 +6,7 @@ from typing import Any
 from services.matching.engine.markets.feasibility import table
 from services.matching.engine.markets.market import NONE
 from services.matching.engine.markets.terms import project_list
-from services.matching.rounds.documents import Document, unpacked
+from services.matching.rounds.documents import Document, Stored, unpacked
 from services.matching.rounds.solving import Loaded
 
 _TEXTS = {
@@ -79,11 +79,11 @@ class _Full:
     left: dict[tuple[int, int], int]
 
 
-def explain(snapshot: bytes, result: bytes, left_out: bytes | None, project_id: str) -> Document | None:
+def explain(stored: Stored, left_out: bytes | None, project_id: str) -> Document | None:
     """Return the project's place with the reason, and what stood against each it ranks higher; None if it
     takes no part. ``left_out`` names the pairs that passed every gate and are none for another reason.
     """
-    run = Loaded.of(snapshot, result)
+    run = Loaded.of(stored)
     if project_id not in run.market.project_ids:
         return None
     project = run.market.project_ids.index(project_id)

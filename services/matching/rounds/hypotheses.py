@@ -9,7 +9,7 @@ from services.matching.engine.markets.errors import Refusal
 from services.matching.engine.markets.market import FULL, NONE, Market
 from services.matching.engine.markets.result import Result
 from services.matching.rounds.additions import add_copies, place_of
-from services.matching.rounds.documents import Document, configuration_from, market_from, unpacked
+from services.matching.rounds.documents import Document, Stored, configuration_from, market_from, unpacked
 from services.matching.rounds.solving import Loaded
 
 _PRICES = ("price_of_stability_ppm", "price_of_fairness_ppm")
@@ -18,13 +18,13 @@ LISTED = 200
 """Changed pairs that an answer names."""
 
 
-def what_if(snapshot: bytes, result: bytes, changes: Document) -> Document:
+def what_if(stored: Stored, changes: Document) -> Document:
     """Match the market with the changes and say what differs from the run.
 
     ``changes`` has ``configuration`` (None: the run's), ``quotas``, ``region_caps`` (None: as they are),
     ``without_project_ids``, ``without_home_unit_ids``, ``added_home_units`` and ``added_projects``.
     """
-    run, document = Loaded.of(snapshot, result), unpacked(snapshot)
+    run, document = Loaded.of(stored), unpacked(stored.snapshot)
     add_copies(document, changes["added_home_units"], changes["added_projects"])
     _set_quotas(document, changes["quotas"])
     if changes["region_caps"] is not None:
@@ -42,9 +42,9 @@ def what_if(snapshot: bytes, result: bytes, changes: Document) -> Document:
     return _difference(run, found)
 
 
-def compare_runs(first: tuple[bytes, bytes], second: tuple[bytes, bytes]) -> Document:
+def compare_runs(first: Stored, second: Stored) -> Document:
     """Compare two rounds by their figures, and by the projects that are in both."""
-    one, other = Loaded.of(*first), Loaded.of(*second)
+    one, other = Loaded.of(first), Loaded.of(second)
     places = [_named_pairs(run.market, run.assignment) for run in (one, other)]
     both = sorted(places[0].keys() & places[1].keys())
     changed = [_change(name, places[0][name], places[1][name]) for name in both]
@@ -53,9 +53,9 @@ def compare_runs(first: tuple[bytes, bytes], second: tuple[bytes, bytes]) -> Doc
     return {**_answer(figures, moved), **_prices(one.figures, other.figures)}
 
 
-def compare_configuration(snapshot: bytes, result: bytes, configuration: Document) -> Document:
+def compare_configuration(stored: Stored, configuration: Document) -> Document:
     """Match the same market with another configuration and the same lottery; nothing is kept."""
-    run = Loaded.of(snapshot, result)
+    run = Loaded.of(stored)
     found = solving.solve(run.market, configuration_from(configuration), run.seed)
     certificate = run.document["certificate"]
     mine = Result(run.market, run.configuration, run.seed, run.array, certificate, run.figures)
@@ -63,9 +63,9 @@ def compare_configuration(snapshot: bytes, result: bytes, configuration: Documen
     return {**_difference(run, found), **{name: told[name] for name in _PRICES}}
 
 
-def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id: str) -> list[Document]:
+def counterfactual(stored: Stored, project_id: str, home_unit_id: str) -> list[Document]:
     """Try one lever after the other and say which brings the project to the home unit, and at what price."""
-    run, document = Loaded.of(snapshot, result), unpacked(snapshot)
+    run, document = Loaded.of(stored), unpacked(stored.snapshot)
     project = place_of(document["projects"], project_id, "project")
     home = place_of(document["home_units"], home_unit_id, "home unit")
     found = []

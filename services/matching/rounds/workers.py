@@ -17,6 +17,7 @@ from services.matching.rounds import repository
 from services.matching.rounds.computing import Computing
 from services.matching.rounds.offers import expire_offers
 from services.matching.rounds.schemas import RoundStateName
+from services.matching.rounds.seeds import Seeds
 from services.matching.rounds.service import LANDINGS, RUNS, shadow_prices
 from services.matching.rounds.solving import Solved, solve_run
 from services.matching.rounds.standing import sentence
@@ -52,6 +53,7 @@ class RunWork:
     """Works out runs, one at a time."""
 
     computing: Computing
+    seeds: Seeds
 
     async def claim(self, tx: WriteSession, token: str, until: datetime, limit: int) -> Sequence[Row]:
         """Lease runs that wait."""
@@ -60,7 +62,8 @@ class RunWork:
     async def work(self, item: Row) -> Solved | Texts:
         """Return the result, or why there is none."""
         try:
-            return await self.computing(solve_run, item["snapshot"], item["configuration"], item["seed"])
+            seed = self.seeds.of(item)
+            return await self.computing(solve_run, item["snapshot"], item["configuration"], seed)
         except Refusal as error:
             en, zh = sentence(error)
             return Texts(zh=zh, en=en)
@@ -152,11 +155,12 @@ class RoundWorkers:
         in_process = settings.environment != "test"
         self.computing = Computing(in_process=in_process)
         """For the questions, which do not wait for a run."""
+        self.seeds = Seeds(settings.secret_key)
         self._running = Computing(in_process=in_process, limit_s=settings.round_lease_s * _RUN_SHARE)
         self.runs: LeaseLoop[Row, Solved | Texts] = LeaseLoop(
             "round runs",
             database,
-            RunWork(self._running),
+            RunWork(self._running, self.seeds),
             lease_s=settings.round_lease_s,
             concurrency=1,
             signal=database.signal(RUNS),
