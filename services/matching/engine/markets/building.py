@@ -45,10 +45,7 @@ def market_of(
     _distinct("industry", industries)
     _distinct("region", regions)
     ours, theirs = _scores("u", u, (projects, homes)), _scores("v", v, (projects, homes))
-    if bool(((ours < 0) != (theirs < 0)).any()):
-        raise InvalidMarket(
-            "a pair is permitted in u and not in v, or the reverse", "某一配对仅在 u 与 v 之一中获准"
-        )
+    _same_pairs(ours, theirs)
     most, least = _quotas(quotas, lower_quotas, homes)
     industry_of = _index("project_industry", project_industry, projects, len(industries))
     region_of = _index("home_region", home_region, homes, len(regions))
@@ -117,6 +114,13 @@ def _scores(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.
     if whole.size and (int(whole.min()) < NONE or int(whole.max()) > FULL):
         raise InvalidMarket(f"{name} leaves −1…{FULL}", f"{name} 超出 −1 至 {FULL}")
     return whole.astype(np.int32)
+
+
+def _same_pairs(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> None:
+    if bool(((ours < 0) != (theirs < 0)).any()):
+        raise InvalidMarket(
+            "a pair is permitted in u and not in v, or the reverse", "某一配对仅在 u 与 v 之一中获准"
+        )
 
 
 def _column(name: str, values: ArrayLike, length: int, least: int) -> NDArray[np.int64]:
