@@ -136,6 +136,15 @@ class PreconditionRequired(DomainError):
     title_zh = "需要 If-Match 头"
 
 
+class IdempotencyKeyRequired(DomainError):
+    """The operation is done once only and needs an ``Idempotency-Key`` header."""
+
+    code = "idempotency_key_required"
+    status = 428
+    title_en = "Idempotency-Key required"
+    title_zh = "需要 Idempotency-Key 头"
+
+
 class Unavailable(DomainError):
     """Something this operation depends on does not answer now; the same request may succeed later."""
 

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from shared.db.engine import ReadSession, WriteSession
 from shared.db.keyset import ListQuery, ListSpec, parse_list_query
 from shared.db.pages import Page
-from shared.errors import FieldError, InvalidParameter, PreconditionRequired
+from shared.errors import FieldError, IdempotencyKeyRequired, InvalidParameter, PreconditionRequired
 from shared.identity import Principal
 from shared.web.auth import bearer_of, require_scope
 from shared.web.idempotency import IdempotentTransaction, StoredResponse
@@ -213,9 +213,9 @@ class Writes(_Policy):
     async def __call__(self, request: Request) -> WriteAccess:
         state, principal = await self._authenticate(request)
         if self.needs_key and "idempotency-key" not in request.headers:
-            raise PreconditionRequired(
-                "Send an Idempotency-Key.",
-                "请提供 Idempotency-Key。",
+            raise IdempotencyKeyRequired(
+                "Send an Idempotency-Key of 1 to 255 visible ASCII characters; repeat with the same.",
+                "请提供 Idempotency-Key（1 至 255 个可见 ASCII 字符），重试时使用同一值。",
                 errors=[FieldError("missing_header", "is required", "必填", header="Idempotency-Key")],
             )
         return WriteAccess(request, state, principal)

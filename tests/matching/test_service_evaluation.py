@@ -291,6 +291,38 @@ async def test_accepted_weights_become_a_version_of_the_profile(
     assert (await client.get(f"{PROPOSALS}/{proposal['id']}")).json() == answer.json()
 
 
+async def events_of(matching: MatchingUnderTest, client: Any) -> list[dict[str, Any]]:
+    await matching.service.sequence()
+    found: list[dict[str, Any]] = (await client.get("/v1/events?types=weight_proposal.*")).json()["items"]
+    return found
+
+
+async def test_its_home_unit_is_told_of_a_proposal_and_nobody_else(
+    matching: MatchingUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = await weighed(matching, monkeypatch)
+    declined = (await decide(matching.as_org(LISHUI_ID), proposal, "decline", reason="暂不调整")).json()
+    for client in (matching.as_org(LISHUI_ID), matching.as_admin()):
+        made, decided = await events_of(matching, client)
+        assert (made["type"], made["data"]["object"]) == ("weight_proposal.created", proposal)
+        assert made["subject"]["url"] == f"{PROPOSALS}/{proposal['id']}"
+        assert (decided["type"], decided["data"]["object"]) == ("weight_proposal.decided", declined)
+        assert (decided["subject"]["version"], decided["data"]["previous"]["status"]) == (2, "open")
+    assert await events_of(matching, matching.as_org(CHENGDU_ID)) == []
+    assert await events_of(matching, matching.as_org(OPERATOR_ID)) == []
+
+
+async def test_a_proposal_that_is_not_kept_is_not_told_of(
+    matching: MatchingUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await weighed(matching, monkeypatch)
+    client, headers = matching.as_org(LISHUI_ID), {"idempotency-key": "once"}
+    for _ in range(2):
+        assert (await client.post(PROPOSALS, json={"seed": 5}, headers=headers)).status_code == 201
+    assert (await client.post(PROPOSALS, json={"seed": -1})).status_code == 422
+    assert len(await events_of(matching, client)) == 2
+
+
 async def test_a_declined_or_outdated_proposal_changes_nothing(
     matching: MatchingUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

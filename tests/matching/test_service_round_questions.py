@@ -92,6 +92,58 @@ async def test_the_questions_of_the_administration(world: RoundWorld) -> None:
 
 
 @ON_ONE_STORE
+async def test_what_if_somebody_joined(world: RoundWorld) -> None:
+    round_id = (await world.proposed())["id"]
+    before = await placed(world, round_id)
+    (left_out,) = (project for project, home in before.items() if home is None)
+    (there,) = (project for project, home in before.items() if home == LISHUI_ID)
+
+    second = {"added_home_units": [{"like": LISHUI_ID, "projects": 1}]}
+    found = await world.act(round_id, "what-if", json=second)
+    assert (found["before"]["matched"], found["after"]["matched"]) == (2, 3)
+    got = {change["project_id"]: change["after"] for change in found["changed"]}
+    assert f"{LISHUI_ID}+1" in got.values()
+    assert got[left_out] is not None
+    replaced = await world.act(
+        round_id, "what-if", json={**second, "without_home_unit_ids": [LISHUI_ID, CHENGDU_ID]}
+    )
+    assert replaced["after"]["matched"] == 1
+    assert {one["after"] for one in replaced["changed"]} <= {f"{LISHUI_ID}+1", None}
+    nothing = await world.act(
+        round_id, "what-if", json={"added_home_units": [{"like": IDLE_ID, "projects": 0}]}
+    )
+    assert (nothing["changed_count"], nothing["after"]) == (0, nothing["before"])
+
+    twins = {"added_projects": [{"like": there, "count": 2}, {"like": left_out}]}
+    more = await world.act(
+        round_id, "what-if", json={**twins, "added_home_units": [{"like": LISHUI_ID, "projects": 3}]}
+    )
+    assert (more["after"]["projects"], more["after"]["matched"]) == (6, 4), "two of the industry"
+    added = {
+        change["project_id"]: change["before"] for change in more["changed"] if "+" in change["project_id"]
+    }
+    assert added.keys() <= {f"{there}+1", f"{there}+2", f"{left_out}+1"}
+    assert set(added.values()) == {None}
+    crowd = await world.act(round_id, "what-if", json={"added_projects": [{"like": left_out, "count": 5}]})
+    assert (crowd["after"]["projects"], crowd["after"]["matched"]) == (8, 2)
+    welfare = {"configuration": {"mechanism": "welfare"}}
+    best = await world.act(round_id, "what-if", json={**twins, **second, **welfare})
+    assert best["after"]["matched"] == 3
+
+    unknown = await world.act(round_id, "what-if", 409, json={"added_projects": [{"like": LISHUI_ID}]})
+    assert unknown["code"] == "market_refused"
+    too_many = {"added_projects": [{"like": there, "count": 200}] * 10}
+    assert (await world.act(round_id, "what-if", 409, json=too_many))["code"] == "market_too_large"
+    least = [{"like": LISHUI_ID, "projects": 1, "at_least": 2}]
+    assert (await world.act(round_id, "what-if", 409, json={"added_home_units": least}))[
+        "code"
+    ] == "market_refused"
+    none = await world.act(round_id, "what-if", 422, json={"added_projects": [{"like": there, "count": 0}]})
+    assert none["code"]
+    assert await placed(world, round_id) == before
+
+
+@ON_ONE_STORE
 async def test_large_questions_are_refused_with_advice(
     world: RoundWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

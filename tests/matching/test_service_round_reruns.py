@@ -87,7 +87,7 @@ async def failed_rerun(world: RoundWorld, monkeypatch: pytest.MonkeyPatch) -> tu
     await world.refuse(refused, "home_unit")
 
     def fail(*_: object) -> None:
-        raise Infeasible("nothing keeps every rule")
+        raise Infeasible("nothing keeps every rule", "没有分配能满足全部规则")
 
     await world.act(round_id, "rerun")
     with monkeypatch.context() as patched:
@@ -214,4 +214,5 @@ async def test_a_run_that_takes_too_long_has_failed(
     await world.work()
     record = await world.read(f"/v1/rounds/{round_id}")
     assert record["state"] == "failed"
-    assert "given up" in record["runs"][0]["failure"]["en"]
+    failure = record["runs"][0]["failure"]
+    assert ("given up" in failure["en"], "已停止" in failure["zh"]) == (True, True)

@@ -1,5 +1,6 @@
 """Rounds through HTTP, from a draft to landing intents."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -226,6 +227,10 @@ async def test_a_market_that_makes_no_sense_is_refused_and_stays_a_draft(world: 
         refusal = await world.act(draft["id"], "freeze", 409)
         assert refusal["code"] == "market_refused", changes
         assert refusal["detail"]
+        url = f"/v1/rounds/{draft['id']}:freeze"
+        said = (await world.admin.post(url, headers={"accept-language": "zh"})).json()["detail"]
+        assert (said[:5], said[-1]) == ("无法成立：", "。")
+        assert not re.search(r"[a-z]+ [a-z]+", said), said
         assert (await world.read(f"/v1/rounds/{draft['id']}"))["state"] == "draft"
     small = {**OFFER, **LIMITS, "available_space_m2": 900}
     await world.matching.put_profile(LISHUI_ID, small)
@@ -279,7 +284,14 @@ async def test_a_draft_is_changed_under_its_version_and_only_a_draft(world: Roun
     await world.act(draft["id"], "freeze")
     late = await client.patch(url, json={"name": "x"}, headers={"if-match": '"3"'})
     assert late.json()["code"] == "round_state"
-    assert (await client.post(f"{url}:run")).status_code == 428
+    for action in ("run", "rerun"):
+        missing = await client.post(f"{url}:{action}")
+        problem = missing.json()
+        assert (missing.status_code, problem["code"]) == (428, "idempotency_key_required")
+        assert problem["title"] == "Idempotency-Key required"
+        assert problem["errors"][0]["header"] == "Idempotency-Key"
+        chinese = await client.post(f"{url}:{action}", headers={"accept-language": "zh"})
+        assert chinese.json()["title"] == "需要 Idempotency-Key 头"
 
 
 @ON_ONE_STORE
@@ -291,13 +303,14 @@ async def test_a_run_that_fails_says_why_and_can_be_run_again(
     solve = solving.solve
 
     def fail(*_: object) -> None:
-        raise Infeasible("nothing keeps every rule")
+        raise Infeasible("nothing keeps every rule", "没有分配能满足全部规则")
 
     monkeypatch.setattr(solving, "solve", fail)
     await world.act(draft["id"], "run")
     await world.work()
     failed = await world.read(f"/v1/rounds/{draft['id']}")
-    assert (failed["state"], failed["runs"][0]["failure"]["en"]) == ("failed", "nothing keeps every rule")
+    said = {"en": "It cannot be done: nothing keeps every rule.", "zh": "无法成立：没有分配能满足全部规则。"}
+    assert (failed["state"], failed["runs"][0]["failure"]) == ("failed", said)
     assert (await world.act(draft["id"], "what-if", 409, json={}))["code"] == "round_state"
     monkeypatch.setattr(solving, "solve", solve)
     await world.act(draft["id"], "run")

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.registry.signatures.sealing import Sealer, Unsealable
 from services.registry.signatures.standard_webhooks import (
     Verdict,
     key_of,
@@ -22,6 +21,7 @@ from services.registry.signatures.standard_webhooks import (
     sign,
     verify,
 )
+from shared.sealing import Sealer, Unsealable
 
 KEY = bytes(range(32))
 ID = "evt_01jd3v9w8xk4m7q2r5t6y8z0ab"

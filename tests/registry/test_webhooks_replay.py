@@ -265,14 +265,20 @@ async def test_events_of_other_services_reach_the_same_endpoints_once(partners: 
     assert [hit.document["subject"]["version"] for hit in partners.receiver.at("/home")] == [1, 2, 3]
 
 
-async def test_an_offer_reaches_its_parties_and_nobody_else_of_the_project(partners: Partners) -> None:
-    await partners.verified("/home", partners.world.home_unit, event_types=["offer.*"])
-    await partners.verified("/operator", event_types=["offer.*"])
-    event = profile_event(partners.world.home_unit_id, 1)
-    event |= {"type": "offer.made", "subject": {**event["subject"], "type": "offer", "id": "ofr_one"}}
-    event["data"]["object"] = {"id": "ofr_one", "party_ids": [partners.world.home_unit_id]}
-    consumer = consumer_from("matching", partners.registry.database, Pages(event), FanOut())
+async def test_what_is_matchings_own_reaches_its_parties_and_nobody_else(partners: Partners) -> None:
+    kinds = {"offer": "offer.made", "weight_proposal": "weight_proposal.created"}
+    home_unit_id = partners.world.home_unit_id
+    await partners.verified("/home", partners.world.home_unit, event_types=[*kinds.values()])
+    await partners.verified("/operator", event_types=[*kinds.values()])
+    events = []
+    for number, (kind, event_type) in enumerate(kinds.items(), start=1):
+        event = profile_event(home_unit_id, number)
+        event |= {"type": event_type, "subject": {**event["subject"], "type": kind, "id": f"{kind}_one"}}
+        event["data"]["object"] = {"home_unit_id": home_unit_id, "party_ids": [home_unit_id]}
+        events.append(event)
+    consumer = consumer_from("matching", partners.registry.database, Pages(*events), FanOut())
     await consumer.run_once()
     await partners.deliver()
-    assert [hit.document["subject"]["id"] for hit in partners.receiver.at("/home")] == ["ofr_one"]
+    seen = {hit.document["subject"]["id"] for hit in partners.receiver.at("/home")}
+    assert seen == {"offer_one", "weight_proposal_one"}
     assert not partners.receiver.at("/operator")

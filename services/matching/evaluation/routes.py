@@ -96,7 +96,7 @@ async def create_weight_proposal(home_unit_id: str, body: WeightProposalCreate, 
         access.state.database, _engine(access), access.principal, home_unit_id, body.seed
     )
     async with access as tx:
-        record = await service.store_proposal(tx, proposal)
+        record = await service.store_proposal(tx, access.principal, proposal)
         location = f"/v1/home-units/{home_unit_id}/weight-proposals/{record.id}"
         return access.created(record, location=location, version=record.version)
 

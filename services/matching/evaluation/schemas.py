@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from services.matching.engine.evaluation.cohorts import PPM
 from shared.db.keyset import Filter, ListSpec
+from shared.messaging.outbox import EventType
 from shared.types import Input, Instant, Output
 
 
@@ -202,7 +203,7 @@ class WeightProposalDecline(Input):
     reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class EvidenceRead(Output):
+class WeightEvidenceRead(Output):
     """One criterion: its mean score among accepted less that among refused offers, with a 99 % interval.
 
     Null where too few decisions have it known. Weights are permille, as they count for ranking.
@@ -230,7 +231,7 @@ class WeightProposalRead(Output):
     profile_version: int
     directory_revision: int
     weights: dict[str, int] | None
-    evidence: list[EvidenceRead]
+    evidence: list[WeightEvidenceRead]
     decision_reason: str | None
     decided_by: str | None
     decided_at: Instant | None
@@ -249,6 +250,23 @@ def known_share(millionths: int | None) -> float | None:
     return None if millionths is None else share_of(millionths)
 
 
+WEIGHT_PROPOSAL_CREATED = EventType(
+    "weight_proposal.created",
+    WeightProposalRead,
+    "Weights were proposed to a home unit",
+    "已向飞出地提出权重建议",
+    description_en="What a home unit accepted and refused speaks for other weights, or for none; others do "
+    "not get this event.",
+    description_zh="依据飞出地接受与拒绝的要约提出权重建议，或说明无须调整；其他方收不到此事件。",
+)
+WEIGHT_PROPOSAL_DECIDED = EventType(
+    "weight_proposal.decided",
+    WeightProposalRead,
+    "A home unit decided on proposed weights",
+    "飞出地已就权重建议作出决定",
+    description_en="A home unit took proposed weights into its profile, or declined them and said why.",
+    description_zh="飞出地已将建议权重写入画像，或予以拒绝并说明原因。",
+)
 EVALUATION_LIST = ListSpec(filters={"kind": Filter(choices=tuple(Kind))})
 WEIGHT_PROPOSAL_LIST = ListSpec(
     filters={"status": Filter(choices=("open", "nothing_proposed", "accepted", "declined"))}

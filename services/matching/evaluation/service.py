@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from services.matching.base import messaging
 from services.matching.directory import service as directory
 from services.matching.directory.records import Project
 from services.matching.evaluation import feedback, repository
@@ -14,6 +15,8 @@ from services.matching.evaluation.reports import (
     placebo_report,
 )
 from services.matching.evaluation.schemas import (
+    WEIGHT_PROPOSAL_CREATED,
+    WEIGHT_PROPOSAL_DECIDED,
     EvaluationCreate,
     EvaluationRead,
     FeedbackRead,
@@ -33,6 +36,7 @@ from shared.db.pages import Page
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
+from shared.messaging.outbox import EventType, publish
 
 Values = dict[str, Any]
 
@@ -153,10 +157,12 @@ async def weigh_feedback(
     }
 
 
-async def store_proposal(tx: WriteSession, values: Values) -> WeightProposalRead:
-    """Keep a proposal."""
+async def store_proposal(tx: WriteSession, actor: Principal, values: Values) -> WeightProposalRead:
+    """Keep a proposal and tell its home unit."""
     await repository.add_proposal(tx, values)
-    return WeightProposalRead.of(values)
+    record = WeightProposalRead.of(values)
+    await _tell(tx, actor, WEIGHT_PROPOSAL_CREATED, record, {})
+    return record
 
 
 async def get_proposal(
@@ -242,7 +248,34 @@ async def _decide(
         "updated_at": now,
     }
     await repository.decide(tx, row["id"], changes)
-    return WeightProposalRead.of({**row, **changes})
+    record = WeightProposalRead.of({**row, **changes})
+    told = {name: row[name] for name in ("status", "decision_reason", "decided_by", "decided_at")}
+    previous = {name: value for name, value in told.items() if value != changes[name]}
+    await _tell(tx, actor, WEIGHT_PROPOSAL_DECIDED, record, previous)
+    return record
+
+
+async def _tell(
+    tx: WriteSession,
+    actor: Principal,
+    event_type: EventType,
+    record: WeightProposalRead,
+    previous: Values,
+) -> None:
+    await publish(
+        tx,
+        messaging,
+        event_type,
+        actor=actor,
+        record=record,
+        subject_type="weight_proposal",
+        subject_id=record.id,
+        version=record.version,
+        root_id=record.home_unit_id,
+        url=f"/v1/home-units/{record.home_unit_id}/weight-proposals/{record.id}",
+        changed=sorted(previous),
+        previous=previous,
+    )
 
 
 def _with_weights(profile: ProfileRead, weights: dict[str, int]) -> ProfilePut:

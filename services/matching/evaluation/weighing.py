@@ -11,7 +11,7 @@ from services.matching.engine.scoring.features import HomeUnitFeatures
 from services.matching.engine.scoring.ranking import explain_pair
 from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.evaluation.feedback import OfferOutcome
-from services.matching.evaluation.schemas import EvidenceRead, known_share
+from services.matching.evaluation.schemas import WeightEvidenceRead, known_share
 from services.matching.recommendations.facts import project_features
 
 
@@ -20,7 +20,7 @@ def weigh(
     projects: Mapping[str, Project],
     outcomes: Sequence[OfferOutcome],
     seed: int,
-) -> tuple[dict[str, int] | None, list[EvidenceRead]]:
+) -> tuple[dict[str, int] | None, list[WeightEvidenceRead]]:
     """Return the weights that a home unit's accepted and refused offers speak for, None if they move nothing.
 
     Offers are scored as they would be today; those that expired or whose project is unknown tell nothing.
@@ -56,11 +56,11 @@ def _scores(
     return accepted, found
 
 
-def _evidence(entry: Evidence) -> EvidenceRead:
+def _evidence(entry: Evidence) -> WeightEvidenceRead:
     values: dict[str, Any] = {
         name: known_share(getattr(entry, name)) for name in ("difference", "low", "high")
     }
-    return EvidenceRead(
+    return WeightEvidenceRead(
         criterion=entry.criterion,
         accepted=entry.accepted,
         refused=entry.refused,

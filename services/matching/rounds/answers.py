@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from services.matching.recommendations.schemas import Texts
 from services.matching.rounds.configuration import RoundConfiguration
 from services.matching.rounds.schemas import Quotas, RegionCaps
-from shared.types import Id, Input, Output
+from shared.types import Count, Id, Input, Output
 
 _PROJECT = "prj_01jd3v9w8xk4m7q2r5t6y8z0ab"
 _HOME_UNIT = "org_01jd3v9w8xk4m7q2r5t6y8z0ab"
@@ -50,12 +50,40 @@ class Checks(Output):
     checks: list[CheckRead]
 
 
+class AddedHomeUnit(Input):
+    """A home unit that does not exist: in everything like one of the round, with places of its own.
+
+    It has the same scores, province, caps, budgets and space, and nobody's commitments or wishes.
+    """
+
+    like: Id
+    projects: Count
+    at_least: Count = 0
+
+
+class AddedProjects(Input):
+    """Projects that do not exist: in everything like one of the round, without its commitments."""
+
+    like: Id
+    count: Annotated[int, Field(ge=1, le=200)] = 1
+
+
 class WhatIf(Input):
-    """Changes to the market of a run; null and empty lists change nothing."""
+    """Changes to the market of a run; null and empty lists change nothing.
+
+    What is added is a copy of what was there before the other changes. Copies are named after it: `org_…+1`,
+    `prj_…+1`, in the order of the body.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"quotas": [{"home_unit_id": _HOME_UNIT, "projects": 5}], "region_caps": []}]
+            "examples": [
+                {
+                    "quotas": [{"home_unit_id": _HOME_UNIT, "projects": 5}],
+                    "region_caps": [],
+                    "added_home_units": [{"like": _HOME_UNIT, "projects": 5}],
+                }
+            ]
         }
     )
 
@@ -64,6 +92,8 @@ class WhatIf(Input):
     region_caps: RegionCaps | None = None
     without_project_ids: Ids = Field(default_factory=list)
     without_home_unit_ids: Ids = Field(default_factory=list)
+    added_home_units: Annotated[list[AddedHomeUnit], Field(max_length=20)] = Field(default_factory=list)
+    added_projects: Annotated[list[AddedProjects], Field(max_length=50)] = Field(default_factory=list)
 
 
 class FigureSummary(Output):
@@ -78,7 +108,7 @@ class FigureSummary(Output):
 
 
 class ChangedPlace(Output):
-    """A project that would be elsewhere; null is no place."""
+    """A project that would be elsewhere; null is no place. One that was added was nowhere before."""
 
     project_id: str
     before: str | None
@@ -113,7 +143,7 @@ class Explain(Input):
 
 
 class Obstacle(Output):
-    """A home unit the project ranks higher, and which limits stood against it."""
+    """A home unit the project may have preferred, and which limits stood against it."""
 
     home_unit_id: str
     limits: list[str]
@@ -123,8 +153,9 @@ class Obstacle(Output):
 class PlaceExplanation(Output):
     """Why a project is where it is.
 
-    To home units `reason` says no more than `placed`, and `asked` and `better` are null: the project's wishes
-    are its own.
+    `left_out` are home units whose gates it passes and which cannot take it all the same: `budget_cap` says
+    that it asks for more than their budgets may give one project. To home units `reason` says no more than
+    `placed`, and `asked`, `better` and `left_out` are null: the project's wishes are its own.
     """
 
     project_id: str
@@ -133,6 +164,7 @@ class PlaceExplanation(Output):
     text: Texts
     asked: int | None
     better: list[Obstacle] | None
+    left_out: list[Obstacle] | None
 
 
 class Counterfactual(Input):

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,20 @@ def unpacked(content: bytes) -> Document:
     return document
 
 
-def certificate(snapshot: bytes, result: bytes, *, reveal_seed: bool) -> Document:
-    """Return the published document of a run; the seed is null until it may be known."""
-    document = {**unpacked(result), "snapshot": unpacked(snapshot)}
-    return document if reveal_seed else {**document, "seed": None}
+class Stored(NamedTuple):
+    """The documents of a run as they are stored, and the seed, which they do not hold."""
+
+    snapshot: bytes
+    result: bytes
+    seed: str | None
+
+    def document(self) -> Document:
+        """Return the document of the run as it is published; its seed is null where none is given."""
+        return {**self.added(), "snapshot": unpacked(self.snapshot)}
+
+    def added(self) -> Document:
+        """Return what the result adds to its snapshot."""
+        return {**unpacked(self.result), "seed": self.seed}
 
 
 def without_snapshot(result: Result) -> Document:

@@ -59,6 +59,14 @@ class NoSuchPair(Conflict):
     title_zh = "该项目或飞出地未参加本轮"
 
 
+class SeedUnreadable(Conflict):
+    """The seed of a run was sealed under another secret of the deployment."""
+
+    code = "seed_unreadable"
+    title_en = "The seed of the lottery cannot be read"
+    title_zh = "抽签种子无法读取"
+
+
 class OffersOpen(Conflict):
     """Some offers still wait for an answer."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from services.matching.engine.markets.feasibility import table
 from services.matching.engine.markets.market import NONE
 from services.matching.engine.markets.terms import project_list
-from services.matching.rounds.documents import Document
+from services.matching.rounds.documents import Document, Stored, unpacked
 from services.matching.rounds.solving import Loaded
 
 _TEXTS = {
@@ -34,6 +34,10 @@ _TEXTS = {
         "没有任何飞出地满足该项目的全部门槛，详见推荐接口列出的门槛与待确认问题。",
         "No home unit passes every gate for this project; its recommendations say which and what to ask.",
     ),
+    "left_out": (
+        "该项目通过门槛的飞出地均因所列原因不能与其配对。",
+        "Every home unit whose gates the project passes is left out for the reason named.",
+    ),
     "quota": (
         "名额已满，名额给了该飞出地更优先的项目。",
         "Its places went to projects that stand higher with it.",
@@ -54,6 +58,10 @@ _TEXTS = {
         "余下的资金或空间不足以容纳该项目。",
         "What is left of its funds or space is not enough for this project.",
     ),
+    "budget_cap": (
+        "项目申请的资金超过该飞出地各项在期预算对单个项目的上限之和。",
+        "The project asks for more than all its open budgets together may give one project.",
+    ),
     "traded": (
         "没有单项限额阻挡，但若将该项目放到这里，其他配对的总体结果会更差。",
         "No single limit stood against it; with the project there the others together would be worse off.",
@@ -71,11 +79,11 @@ class _Full:
     left: dict[tuple[int, int], int]
 
 
-def explain(snapshot: bytes, result: bytes, project_id: str) -> Document | None:
+def explain(stored: Stored, left_out: bytes | None, project_id: str) -> Document | None:
     """Return the project's place with the reason, and what stood against each it ranks higher; None if it
-    takes no part.
+    takes no part. ``left_out`` names the pairs that passed every gate and are none for another reason.
     """
-    run = Loaded.of(snapshot, result)
+    run = Loaded.of(stored)
     if project_id not in run.market.project_ids:
         return None
     project = run.market.project_ids.index(project_id)
@@ -85,20 +93,35 @@ def explain(snapshot: bytes, result: bytes, project_id: str) -> Document | None:
     before = asked[: asked.index(home)] if home in asked else asked
     full = _full(run)
     better = [] if fixed else [_against(run, full, project, one) for one in before]
+    elsewhere = _left_out(left_out, project_id, None if home == NONE else run.market.home_unit_ids[home])
+    reason = _reason(home, fixed, asked, before)
+    if reason == "nowhere" and elsewhere:
+        reason = "left_out"
     return {
         "project_id": project_id,
         "home_unit_id": None if home == NONE else run.market.home_unit_ids[home],
-        "reason": (reason := _reason(home, fixed, asked, before)),
+        "reason": reason,
         "text": _text(reason),
         "asked": len(asked),
         "better": better,
+        "left_out": elsewhere,
     }
+
+
+def _left_out(packed: bytes | None, project_id: str, home_unit_id: str | None) -> list[Document]:
+    """The home units it is no pair with for another reason than a gate, but for the one it is fixed to."""
+    return [
+        {"home_unit_id": one, "limits": [reason], "text": _text(reason)}
+        for reason, by_home in (unpacked(packed) if packed else {}).items()
+        for one, projects in sorted(by_home.items())
+        if project_id in projects and one != home_unit_id
+    ]
 
 
 def without_wishes(found: Document) -> Document:
     """Return an explanation as a home unit may read it: where the project is and not its wishes."""
     reason = "placed" if found["reason"] in ("first", "best_left") else found["reason"]
-    return {**found, "reason": reason, "text": _text(reason), "asked": None, "better": None}
+    return {**found, "reason": reason, "text": _text(reason), "asked": None, "better": None, "left_out": None}
 
 
 def _reason(home: int, fixed: bool, asked: list[int], before: list[int]) -> str:

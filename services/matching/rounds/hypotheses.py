@@ -5,11 +5,12 @@ from typing import Any
 
 from services.matching.engine.markets import solving
 from services.matching.engine.markets.comparison import compare
-from services.matching.engine.markets.errors import InvalidMarket
-from services.matching.engine.markets.market import FULL, NONE
+from services.matching.engine.markets.errors import Refusal
+from services.matching.engine.markets.market import FULL, NONE, Market
 from services.matching.engine.markets.result import Result
-from services.matching.rounds.documents import Document, configuration_from, market_from, unpacked
-from services.matching.rounds.solving import REFUSALS, Loaded
+from services.matching.rounds.additions import add_copies, place_of
+from services.matching.rounds.documents import Document, Stored, configuration_from, market_from, unpacked
+from services.matching.rounds.solving import Loaded
 
 _PRICES = ("price_of_stability_ppm", "price_of_fairness_ppm")
 
@@ -17,33 +18,34 @@ LISTED = 200
 """Changed pairs that an answer names."""
 
 
-def what_if(snapshot: bytes, result: bytes, changes: Document) -> Document:
+def what_if(stored: Stored, changes: Document) -> Document:
     """Match the market with the changes and say what differs from the run.
 
     ``changes`` has ``configuration`` (None: the run's), ``quotas``, ``region_caps`` (None: as they are),
-    ``without_project_ids`` and ``without_home_unit_ids``.
+    ``without_project_ids``, ``without_home_unit_ids``, ``added_home_units`` and ``added_projects``.
     """
-    run, document = Loaded.of(snapshot, result), unpacked(snapshot)
+    run, document = Loaded.of(stored), unpacked(stored.snapshot)
+    add_copies(document, changes["added_home_units"], changes["added_projects"])
     _set_quotas(document, changes["quotas"])
     if changes["region_caps"] is not None:
         document["region_caps"] = [
-            [_place(document["regions"], one["province_adcode"], "province"), one["projects"]]
+            [place_of(document["regions"], one["province_adcode"], "province"), one["projects"]]
             for one in changes["region_caps"]
         ]
     for project_id in changes["without_project_ids"]:
-        _bar(document, _place(document["projects"], project_id, "project"), None)
+        _bar(document, place_of(document["projects"], project_id, "project"), None)
     for home_unit_id in changes["without_home_unit_ids"]:
-        _bar(document, None, _place(document["home_units"], home_unit_id, "home unit"))
+        _bar(document, None, place_of(document["home_units"], home_unit_id, "home unit"))
     chosen = changes["configuration"]
     configuration = run.configuration if chosen is None else configuration_from(chosen)
     found = solving.solve(market_from(document), configuration, run.seed)
     return _difference(run, found)
 
 
-def compare_runs(first: tuple[bytes, bytes], second: tuple[bytes, bytes]) -> Document:
+def compare_runs(first: Stored, second: Stored) -> Document:
     """Compare two rounds by their figures, and by the projects that are in both."""
-    one, other = Loaded.of(*first), Loaded.of(*second)
-    places = [dict(_named(run)) for run in (one, other)]
+    one, other = Loaded.of(first), Loaded.of(second)
+    places = [_named_pairs(run.market, run.assignment) for run in (one, other)]
     both = sorted(places[0].keys() & places[1].keys())
     changed = [_change(name, places[0][name], places[1][name]) for name in both]
     moved = [change for change in changed if change["before"] != change["after"]]
@@ -51,9 +53,9 @@ def compare_runs(first: tuple[bytes, bytes], second: tuple[bytes, bytes]) -> Doc
     return {**_answer(figures, moved), **_prices(one.figures, other.figures)}
 
 
-def compare_configuration(snapshot: bytes, result: bytes, configuration: Document) -> Document:
+def compare_configuration(stored: Stored, configuration: Document) -> Document:
     """Match the same market with another configuration and the same lottery; nothing is kept."""
-    run = Loaded.of(snapshot, result)
+    run = Loaded.of(stored)
     found = solving.solve(run.market, configuration_from(configuration), run.seed)
     certificate = run.document["certificate"]
     mine = Result(run.market, run.configuration, run.seed, run.array, certificate, run.figures)
@@ -61,16 +63,16 @@ def compare_configuration(snapshot: bytes, result: bytes, configuration: Documen
     return {**_difference(run, found), **{name: told[name] for name in _PRICES}}
 
 
-def counterfactual(snapshot: bytes, result: bytes, project_id: str, home_unit_id: str) -> list[Document]:
+def counterfactual(stored: Stored, project_id: str, home_unit_id: str) -> list[Document]:
     """Try one lever after the other and say which brings the project to the home unit, and at what price."""
-    run, document = Loaded.of(snapshot, result), unpacked(snapshot)
-    project = _place(document["projects"], project_id, "project")
-    home = _place(document["home_units"], home_unit_id, "home unit")
+    run, document = Loaded.of(stored), unpacked(stored.snapshot)
+    project = place_of(document["projects"], project_id, "project")
+    home = place_of(document["home_units"], home_unit_id, "home unit")
     found = []
     for lever, changed in _levers(document, project, home).items():
         try:
             outcome = solving.solve(market_from(changed), run.configuration, run.seed)
-        except REFUSALS:
+        except Refusal:
             found.append({"lever": lever, "achieves": False, "displaced": []})
             continue
         difference = _difference(run, outcome)
@@ -115,7 +117,7 @@ def _levers(document: Document, project: int, home: int) -> dict[str, Document]:
 
 def _set_quotas(document: Document, quotas: list[Document]) -> None:
     for one in quotas:
-        place = _place(document["home_units"], one["home_unit_id"], "home unit")
+        place = place_of(document["home_units"], one["home_unit_id"], "home unit")
         document["quotas"][place] = one["projects"]
         document["lower_quotas"][place] = one["at_least"]
 
@@ -130,18 +132,12 @@ def _bar(document: Document, project: int | None, home: int | None) -> None:
     document["commitments"] = [one for one in document["commitments"] if project != one[0] and home != one[1]]
 
 
-def _place(names: list[str], name: str, what: str) -> int:
-    if name not in names:
-        raise InvalidMarket(f"the {what} {name} takes no part in this round")
-    return names.index(name)
-
-
 def _difference(run: Loaded, found: Result) -> Document:
-    after = _named_pairs(run, found.assignment.tolist())
+    before = _named_pairs(run.market, run.assignment)
     changed = [
-        _change(project_id, before, after[project_id])
-        for project_id, before in _named(run)
-        if before != after[project_id]
+        _change(project_id, before.get(project_id), after)
+        for project_id, after in _named_pairs(found.market, found.assignment.tolist()).items()
+        if before.get(project_id) != after
     ]
     figures = [_summary(run.figures), _summary(found.figures)]
     return {**_answer(figures, changed), **_prices(run.figures, found.figures)}
@@ -186,15 +182,11 @@ def _summary(figures: Mapping[str, Any]) -> Document:
     }
 
 
-def _named(run: Loaded) -> list[tuple[str, str | None]]:
-    return list(_named_pairs(run, run.assignment).items())
-
-
-def _named_pairs(run: Loaded, assignment: list[int]) -> dict[str, str | None]:
-    homes = run.market.home_unit_ids
+def _named_pairs(market: Market, assignment: list[int]) -> dict[str, str | None]:
+    homes = market.home_unit_ids
     return {
         project_id: None if home == NONE else homes[home]
-        for project_id, home in zip(run.market.project_ids, assignment, strict=True)
+        for project_id, home in zip(market.project_ids, assignment, strict=True)
     }
 
 

@@ -12,11 +12,13 @@ from services.matching.engine.markets.building import market_of
 from services.matching.engine.markets.errors import InvalidMarket
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.room import could_run_out, fixed_places, with_room_for_fixed
+from services.matching.engine.markets.wording import resource_label, what_is_fixed
 from services.matching.engine.scoring import industries
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.snapshot import Snapshot
 from services.matching.engine.scoring.two_sided import scores_of_project
-from services.matching.rounds.fund_rules import Demands, fund_rules
+from services.matching.rounds.fund_rules import Demands, fund_rules, over_caps
 from services.matching.rounds.participants import Home, Participants
 
 PREFERENCE_STEP = 20_000
@@ -28,11 +30,16 @@ MAX_PAIRS = 5_000_000
 
 @dataclass(frozen=True)
 class Built:
-    """A market, and the home units that have no quota for its period."""
+    """A market, the home units that have no quota for its period, and who speaks for each project.
+
+    ``over_caps`` are the projects that pass every gate of a home unit and ask for more than its budgets may
+    give one project, by home unit.
+    """
 
     market: Market
     without_quota: tuple[str, ...]
     conductors: Mapping[str, frozenset[str]]
+    over_caps: Mapping[str, tuple[str, ...]]
 
 
 class _Quota(NamedTuple):
@@ -44,7 +51,7 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
     """Return the market of a round; raise ``InvalidMarket`` with a sentence that says what is wrong."""
     homes, projects = found.homes, found.projects
     places = _Places(projects, homes)
-    u, v = _scores(found)
+    u, v, over = _scores(found)
     quotas = [_quota_of(home, settings) for home in homes]
     known = [quota or _Quota(0, 0) for quota in quotas]
     divisions = [_division(project) for project in projects]
@@ -71,11 +78,12 @@ def build_market(found: Participants, settings: Mapping[str, Any]) -> Built:
         commitments=[*_commitments(found, settings, places), *_preferences(homes, settings, places)],
         previous=None if found.previous is None else _previous(found, places),
     )
+    market = with_room_for_fixed(market) if found.again else market
     _check_fixed(market)
     if settings["configuration"]["mechanism"] == "stable":
         _check_resources(market)
     without = tuple(home.features.id for home, quota in zip(homes, quotas, strict=True) if quota is None)
-    return Built(market, without, found.conductors)
+    return Built(market, without, found.conductors, over)
 
 
 class _Places:
@@ -87,34 +95,59 @@ class _Places:
 
     def pair(self, project_id: str, home_unit_id: str) -> tuple[int, int]:
         if project_id not in self.project:
-            raise InvalidMarket(f"a commitment names the project {project_id}, which takes no part")
+            raise InvalidMarket(
+                f"a commitment names the project {project_id}, which takes no part",
+                f"约定所指的项目 {project_id} 未参加本轮",
+            )
         if home_unit_id not in self.home:
-            raise InvalidMarket(f"a commitment names the home unit {home_unit_id}, which takes no part")
+            raise InvalidMarket(
+                f"a commitment names the home unit {home_unit_id}, which takes no part",
+                f"约定所指的飞出地 {home_unit_id} 未参加本轮",
+            )
         return self.project[project_id], self.home[home_unit_id]
 
 
-def _scores(found: Participants) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _scores(
+    found: Participants,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], dict[str, tuple[str, ...]]]:
+    """What both sides think of each permitted pair, and which pairs only the budgets' caps do not permit."""
     snapshot = Snapshot([home.features for home in found.homes])
     shape = (len(found.projects), len(found.homes))
     u, v = np.full(shape, NONE, np.int32), np.full(shape, NONE, np.int32)
-    places, pairs = _Places(found.projects, found.homes), 0
+    places, pairs, over = _Places(found.projects, found.homes), 0, over_caps(found)
     for row, project in enumerate(found.projects):
-        permitted, ours, theirs = scores_of_project(snapshot, snapshot.compiled(project))
+        passing, ours, theirs = scores_of_project(snapshot, snapshot.compiled(project))
+        over[row] &= passing
+        permitted = passing & ~over[row]
         u[row], v[row] = np.where(permitted, ours, NONE), np.where(permitted, theirs, NONE)
         pairs += int(np.count_nonzero(permitted))
         if pairs > MAX_PAIRS:
-            raise InvalidMarket(f"more than {MAX_PAIRS} permitted pairs: narrow the projects or home units")
+            raise InvalidMarket(
+                f"more than {MAX_PAIRS} permitted pairs: narrow the projects or home units",
+                f"获准的配对超过 {MAX_PAIRS} 个，请缩小项目或飞出地范围",
+            )
     for project_id, home_unit_id in found.barred:
         if project_id in places.project and home_unit_id in places.home:
             row, column = places.pair(project_id, home_unit_id)
             u[row, column] = v[row, column] = NONE
-    return u, v
+    return u, v, _named(found, over)
+
+
+def _named(found: Participants, over: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+    return {
+        home.features.id: tuple(found.projects[row].id for row in np.flatnonzero(column))
+        for home, column in zip(found.homes, over.T, strict=True)
+        if column.any()
+    }
 
 
 def _quota_of(home: Home, settings: Mapping[str, Any]) -> _Quota | None:
     override = [one for one in settings["quotas"] if one["home_unit_id"] == home.features.id]
     if len(override) > 1:
-        raise InvalidMarket(f"two quotas are set for the home unit {home.features.id}")
+        raise InvalidMarket(
+            f"two quotas are set for the home unit {home.features.id}",
+            f"飞出地 {home.features.id} 设了两个名额",
+        )
     if override:
         return _Quota(override[0]["projects"], override[0]["at_least"])
     for quota in (home.profile.quotas if home.profile else None) or ():
@@ -151,7 +184,10 @@ def _region_caps(
         if cap["province_adcode"] not in regions:
             if found.again:
                 continue
-            raise InvalidMarket(f"no home unit that takes part lies in {cap['province_adcode']}")
+            raise InvalidMarket(
+                f"no home unit that takes part lies in {cap['province_adcode']}",
+                f"参加本轮的飞出地均不在 {cap['province_adcode']}",
+            )
         yield regions.index(cap["province_adcode"]), cap["projects"]
 
 
@@ -215,30 +251,18 @@ def _previous(found: Participants, places: _Places) -> list[int]:
 
 def _check_resources(market: Market) -> None:
     """Refuse what no stable mechanism keeps: a limit that the dearest projects a home unit may get exceed."""
-    fixed = np.full(market.shape[0], NONE, np.int64)
-    for commitment in market.commitments:
-        if commitment.kind == "fixed":
-            fixed[commitment.project] = commitment.home
-    for one in market.resources:
-        asking = market.permitted[:, one.home] | (fixed == one.home)
-        dearest = np.sort(market.demands[one.demand, asking])[::-1][: market.quotas[one.home]]
-        if dearest.sum() > one.capacity:
-            name, whom = market.demand_names[one.demand], market.home_unit_ids[one.home]
-            raise InvalidMarket(
-                f"{name} at {whom} could run out, and no stable matching keeps that: "
-                "choose welfare, or leave resources to the gates"
-            )
+    if (scarce := could_run_out(market)) is not None:
+        en, zh = resource_label(market.demand_names[scarce.demand])
+        whom = market.home_unit_ids[scarce.home]
+        raise InvalidMarket(
+            f"{en} at {whom} could run out, and no stable matching keeps that: "
+            "choose welfare, or leave resources to the gates",
+            f"飞出地 {whom} 的{zh}可能不足，而稳定匹配无法保证此类限额：请改用 welfare 机制，"
+            "或将资源交由门槛把关",
+        )
 
 
 def _check_fixed(market: Market) -> None:
     """Refuse commitments that no assignment can keep, in words, before anything is frozen."""
-    assignment = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            assignment[one.project] = one.home
-    for row in broken(market, assignment):
-        at = row.get("home_unit")
-        whom = f" at {market.home_unit_ids[at]}" if at is not None else ""
-        raise InvalidMarket(
-            f"the fixed commitments use {row['used']} of the {row['rule']}{whom}, which is {row['limit']}"
-        )
+    for row in broken(market, fixed_places(market)):
+        raise InvalidMarket(*what_is_fixed(market, row))

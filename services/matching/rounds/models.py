@@ -44,7 +44,8 @@ round_runs = Table(
     Column("state", String(20), nullable=False),
     Column("snapshot_hash", String(64), nullable=False),
     Column("configuration_hash", String(64), nullable=False),
-    Column("seed", String(64), nullable=False),
+    Column("seed", String(64), nullable=True),
+    Column("sealed_seed", LargeBinary, nullable=True),
     Column("commitment", String(64), nullable=False),
     Column("projects", Integer, nullable=False),
     Column("matched", Integer, nullable=True),
@@ -54,6 +55,7 @@ round_runs = Table(
     Column("displaced", JsonDocument, nullable=False),
     Column("prices", JsonDocument, nullable=True),
     Column("failure", Text, nullable=True),
+    Column("failure_zh", Text, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=True),
     *lease_columns(),
@@ -67,6 +69,7 @@ round_documents = Table(
     Column("run_id", String(40), ForeignKey("round_runs.id"), primary_key=True),
     Column("snapshot", LargeBinary, nullable=False),
     Column("result", LargeBinary, nullable=True),
+    Column("left_out", LargeBinary, nullable=True),
 )
 
 offers = Table(

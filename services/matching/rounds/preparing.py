@@ -32,6 +32,7 @@ class Prepared:
     version: int
     built: Built
     snapshot: bytes
+    left_out: bytes | None
 
 
 async def prepare(
@@ -52,16 +53,17 @@ async def prepare(
     settings = {**row["settings"], "period": row["period"]}
     found = participants_of(engine, settings, clock.today(), earlier)
     try:
-        built, snapshot = await asyncio.to_thread(_built, found, settings)
+        built, snapshot, left_out = await asyncio.to_thread(_built, found, settings)
     except InvalidMarket as error:
         raise MarketRefused(*sentence(error)) from error
-    return Prepared(row["version"], built, snapshot)
+    return Prepared(row["version"], built, snapshot, left_out)
 
 
-def _built(found: Participants, settings: Mapping[str, Any]) -> tuple[Built, bytes]:
+def _built(found: Participants, settings: Mapping[str, Any]) -> tuple[Built, bytes, bytes | None]:
     built = build_market(found, settings)
     assert built.market.hash
-    return built, packed(built.market.document())
+    left_out = packed({"budget_cap": built.over_caps}) if built.over_caps else None
+    return built, packed(built.market.document()), left_out
 
 
 async def _earlier(session: ReadSession, row: Row) -> Earlier:

@@ -19,7 +19,6 @@ from services.matching.rounds.answers import (
     Replays,
     WhatIf,
 )
-from services.matching.rounds.computing import Computing
 from services.matching.rounds.workers import RoundWorkers
 from shared.web.access import JSON, ReadAccess, Reads
 from shared.web.strictness import StrictRoute
@@ -40,8 +39,9 @@ RunNumber = Annotated[
 )
 async def get_certificate(round_id: str, access: Read, run: RunNumber = None) -> Response:
     """Read a run with everything needed to check it, in the one spelling its hash is of."""
+    seeds = _desk(access).seeds
     async with access.session() as session:
-        content = await questions.read_certificate(session, access.principal, round_id, run)
+        content = await questions.read_certificate(session, seeds, access.principal, round_id, run)
     headers = {"Cache-Control": "private, no-cache", **access.state.data_age()}
     return Response(content, 200, headers, JSON)
 
@@ -49,15 +49,13 @@ async def get_certificate(round_id: str, access: Read, run: RunNumber = None) ->
 @router.post(":verify", response_model=Checks, operation_id="verifyRound", responses=_NO_RESULT)
 async def verify_round(round_id: str, access: Read) -> Response:
     """Let the independent verifier check the last run, against what was committed to before it."""
-    database, computing = access.state.database, _computing(access)
-    return access.item(await questions.verify(database, computing, access.principal, round_id))
+    return access.item(await questions.verify(_desk(access), access.principal, round_id))
 
 
 @router.post(":what-if", response_model=Comparison, operation_id="askRoundWhatIf", responses=_NO_RESULT)
 async def what_if(round_id: str, body: WhatIf, access: Read) -> Response:
     """Say what the round would have found in another market; up to 2,000 projects, and nothing is stored."""
-    database, computing = access.state.database, _computing(access)
-    return access.item(await questions.ask_what_if(database, computing, access.principal, round_id, body))
+    return access.item(await questions.ask_what_if(_desk(access), access.principal, round_id, body))
 
 
 @router.post(
@@ -65,13 +63,11 @@ async def what_if(round_id: str, body: WhatIf, access: Read) -> Response:
 )
 async def explain(round_id: str, body: Explain, access: Read) -> Response:
     """Say why a project is where it is, and what stood against each home unit it ranks higher."""
-    database, computing = access.state.database, _computing(access)
     engine: LiveEngine = access.state.extra["engine"]
     await engine.refresh()
     project = engine.project(body.project_id)
     found = await questions.explain_place(
-        database,
-        computing,
+        _desk(access),
         access.principal,
         round_id,
         body.project_id,
@@ -85,16 +81,14 @@ async def explain(round_id: str, body: Explain, access: Read) -> Response:
 )
 async def counterfactual(round_id: str, body: Counterfactual, access: Read) -> Response:
     """Say what would have brought a project to a home unit, and who would have had to move."""
-    database, computing = access.state.database, _computing(access)
-    found = await questions.ask_counterfactual(database, computing, access.principal, round_id, body)
+    found = await questions.ask_counterfactual(_desk(access), access.principal, round_id, body)
     return access.item(found)
 
 
 @router.post(":compare", response_model=Comparison, operation_id="compareRound", responses=_NO_RESULT)
 async def compare(round_id: str, body: Compare, access: Read) -> Response:
     """Compare with another round, or with another mechanism on the same market."""
-    database, computing = access.state.database, _computing(access)
-    return access.item(await questions.compare(database, computing, access.principal, round_id, body))
+    return access.item(await questions.compare(_desk(access), access.principal, round_id, body))
 
 
 @router.post(
@@ -102,11 +96,10 @@ async def compare(round_id: str, body: Compare, access: Read) -> Response:
 )
 async def replay(round_id: str, body: Replays, access: Read) -> Response:
     """Replay the lottery of a stable round, to see how much of its result was luck."""
-    database, computing = access.state.database, _computing(access)
-    found = await questions.ask_propensities(database, computing, access.principal, round_id, body.replays)
+    found = await questions.ask_propensities(_desk(access), access.principal, round_id, body.replays)
     return access.item(found)
 
 
-def _computing(access: ReadAccess) -> Computing:
+def _desk(access: ReadAccess) -> questions.Desk:
     rounds: RoundWorkers = access.state.extra["rounds"]
-    return rounds.computing
+    return questions.Desk(access.state.database, rounds.computing, rounds.seeds)

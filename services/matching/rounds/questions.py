@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from services.matching.engine.markets.canonical import canonical_json
+from services.matching.engine.markets.errors import Refusal
 from services.matching.rounds import repository
 from services.matching.rounds.answers import (
     Checks,
@@ -17,7 +19,7 @@ from services.matching.rounds.answers import (
     WhatIf,
 )
 from services.matching.rounds.computing import Computing
-from services.matching.rounds.documents import certificate
+from services.matching.rounds.documents import Stored
 from services.matching.rounds.errors import (
     ConfigurationRefused,
     MarketRefused,
@@ -28,7 +30,8 @@ from services.matching.rounds.errors import (
 from services.matching.rounds.explanation import explain, without_wishes
 from services.matching.rounds.hypotheses import compare_configuration, compare_runs, counterfactual, what_if
 from services.matching.rounds.schemas import CertificateFor, RoundStateName
-from services.matching.rounds.solving import REFUSALS, check_run, propensities
+from services.matching.rounds.seeds import Seeds
+from services.matching.rounds.solving import check_run, propensities
 from services.matching.rounds.standing import not_found, require_network, require_round, sentence
 from shared.db.engine import Database, ReadSession, Row
 from shared.errors import Conflict, NotFound
@@ -39,7 +42,15 @@ MAX_REPLAYED = 500_000
 """Projects times replays."""
 
 Answer = TypeVar("Answer")
-Documents = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every question needs: where rounds are stored and worked out, and what opens their seeds."""
+
+    database: Database
+    computing: Computing
+    seeds: Seeds
 
 
 class NotTogether(Conflict):
@@ -51,71 +62,60 @@ class NotTogether(Conflict):
 
 
 async def read_certificate(
-    session: ReadSession, viewer: Principal, round_id: str, number: int | None
+    session: ReadSession, seeds: Seeds, viewer: Principal, round_id: str, number: int | None
 ) -> bytes:
     """Return the canonical document of a run, to the administration or to whom the round shows it."""
     row = await require_round(session, viewer, round_id)
     _require_shown(viewer, row)
     run = await _finished(session, row, number)
-    stored = await repository.documents(session, run["id"])
-    revealed = row["state"] == RoundStateName.PUBLISHED
-
-    def spelled() -> bytes:
-        document = certificate(stored["snapshot"], stored["result"], reveal_seed=revealed)
-        return canonical_json(document).encode()
-
-    return await asyncio.to_thread(spelled)
+    found = await repository.documents(session, run["id"])
+    seed = seeds.of(run) if row["state"] == RoundStateName.PUBLISHED else None
+    stored = Stored(found["snapshot"], found["result"], seed)
+    return await asyncio.to_thread(lambda: canonical_json(stored.document()).encode())
 
 
-async def verify(database: Database, computing: Computing, viewer: Principal, round_id: str) -> Checks:
+async def verify(desk: Desk, viewer: Principal, round_id: str) -> Checks:
     """Let the independent verifier check the last run, against what was committed to before it."""
-    async with database.read() as session:
+    async with desk.database.read() as session:
         row = await require_round(session, viewer, round_id)
         _require_shown(viewer, row)
         run = await _finished(session, row, None)
-        stored = await _documents(session, row)
+        stored = await _documents(session, desk.seeds, run)
     known = {name: run[name] for name in ("commitment", "configuration_hash")}
-    found = await computing(check_run, *stored, known)
+    found = await desk.computing(check_run, stored, known)
     return Checks.model_validate({"passed": all(one["passed"] for one in found), "checks": found})
 
 
-async def ask_what_if(
-    database: Database, computing: Computing, viewer: Principal, round_id: str, data: WhatIf
-) -> Comparison:
+async def ask_what_if(desk: Desk, viewer: Principal, round_id: str, data: WhatIf) -> Comparison:
     """Say what the round would have found in another market, with the same lottery."""
-    stored = await _for_network(database, viewer, round_id, bounded=True)
+    more = sum(one.count for one in data.added_projects)
+    stored = await _for_network(desk, viewer, round_id, bounded=True, more=more)
     changes = data.model_dump(mode="json")
-    return Comparison.model_validate(await _computed(computing, what_if, *stored, changes))
+    return Comparison.model_validate(await _computed(desk, what_if, stored, changes))
 
 
-async def ask_counterfactual(
-    database: Database, computing: Computing, viewer: Principal, round_id: str, data: Counterfactual
-) -> Levers:
+async def ask_counterfactual(desk: Desk, viewer: Principal, round_id: str, data: Counterfactual) -> Levers:
     """Say what would have brought a project to a home unit."""
-    stored = await _for_network(database, viewer, round_id, bounded=True)
-    found = await _computed(computing, counterfactual, *stored, data.project_id, data.home_unit_id)
+    stored = await _for_network(desk, viewer, round_id, bounded=True)
+    found = await _computed(desk, counterfactual, stored, data.project_id, data.home_unit_id)
     return Levers.model_validate({"levers": found})
 
 
-async def compare(
-    database: Database, computing: Computing, viewer: Principal, round_id: str, data: Compare
-) -> Comparison:
+async def compare(desk: Desk, viewer: Principal, round_id: str, data: Compare) -> Comparison:
     """Compare a round with another one, or with another configuration of the same market."""
     if (data.other_round_id is None) == (data.configuration is None):
         raise NotTogether()
-    stored = await _for_network(database, viewer, round_id, bounded=data.configuration is not None)
+    stored = await _for_network(desk, viewer, round_id, bounded=data.configuration is not None)
     if data.configuration is not None:
         wanted = data.configuration.model_dump(mode="json")
-        return Comparison.model_validate(await _computed(computing, compare_configuration, *stored, wanted))
-    other = await _for_network(database, viewer, data.other_round_id or "", bounded=False)
-    return Comparison.model_validate(await _computed(computing, compare_runs, stored, other))
+        return Comparison.model_validate(await _computed(desk, compare_configuration, stored, wanted))
+    other = await _for_network(desk, viewer, data.other_round_id or "", bounded=False)
+    return Comparison.model_validate(await _computed(desk, compare_runs, stored, other))
 
 
-async def ask_propensities(
-    database: Database, computing: Computing, viewer: Principal, round_id: str, replays: int
-) -> Propensities:
+async def ask_propensities(desk: Desk, viewer: Principal, round_id: str, replays: int) -> Propensities:
     """Replay the lottery of a stable round and count where each project ends."""
-    async with database.read() as session:
+    async with desk.database.read() as session:
         row = await require_round(session, viewer, round_id)
         require_network(viewer)
         if row["settings"]["configuration"]["mechanism"] != "stable":
@@ -126,14 +126,13 @@ async def ask_propensities(
                 f"At most {MAX_REPLAYED} projects times replays are replayed at once.",
                 f"项目数与重放次数之积不得超过 {MAX_REPLAYED}。",
             )
-        stored = await _documents(session, row)
-    found = await _computed(computing, propensities, *stored, replays)
+        stored = await _documents(session, desk.seeds, run)
+    found = await _computed(desk, propensities, stored, replays)
     return Propensities.model_validate({"replays": replays, "projects": found})
 
 
 async def explain_place(
-    database: Database,
-    computing: Computing,
+    desk: Desk,
     viewer: Principal,
     round_id: str,
     project_id: str,
@@ -144,15 +143,17 @@ async def explain_place(
     Those of an offer are told of the run it comes from: what later runs propose is for others to be offered
     first. Once the round is published, also those are told who speak for a project that got no offer.
     """
-    async with database.read() as session:
+    async with desk.database.read() as session:
         row = await require_round(session, viewer, round_id)
         conducts = row["state"] == RoundStateName.PUBLISHED and viewer.organisation_id in conductor_ids
         as_project, number = True, None
         if not viewer.sees_network and not conducts:
             offer = await _own_offer(session, viewer, round_id, project_id)
             as_project, number = viewer.organisation_id in offer["conductor_ids"], offer["run_number"]
-        stored = await _documents(session, row, number)
-    found = await computing(explain, *stored, project_id)
+        run = await _finished(session, row, number)
+        stored = await repository.documents(session, run["id"])
+    lottery_untold = Stored(stored["snapshot"], stored["result"], None)
+    found = await desk.computing(explain, lottery_untold, stored["left_out"], project_id)
     if found is None:
         raise NoSuchPair()
     return PlaceExplanation.model_validate(found if as_project else without_wishes(found))
@@ -175,23 +176,25 @@ def _require_shown(viewer: Principal, row: Row) -> None:
         )
 
 
-async def _for_network(database: Database, viewer: Principal, round_id: str, *, bounded: bool) -> Documents:
-    async with database.read() as session:
+async def _for_network(
+    desk: Desk, viewer: Principal, round_id: str, *, bounded: bool, more: int = 0
+) -> Stored:
+    """Return the last run, of at most ``MAX_PROJECTS`` together with so many ``more`` if that matters."""
+    async with desk.database.read() as session:
         row = await require_round(session, viewer, round_id)
         require_network(viewer)
         run = await _finished(session, row, None)
-        if bounded and run["projects"] > MAX_PROJECTS:
+        if bounded and run["projects"] + more > MAX_PROJECTS:
             raise MarketTooLarge(
                 f"Beyond {MAX_PROJECTS} projects ask with a round of its own, and compare the two.",
                 f"项目超过 {MAX_PROJECTS} 个时，请另建一轮后再做比较。",
             )
-        return await _documents(session, row)
+        return await _documents(session, desk.seeds, run)
 
 
-async def _documents(session: ReadSession, row: Row, number: int | None = None) -> Documents:
-    run = await _finished(session, row, number)
-    stored = await repository.documents(session, run["id"])
-    return stored["snapshot"], stored["result"]
+async def _documents(session: ReadSession, seeds: Seeds, run: Row) -> Stored:
+    found = await repository.documents(session, run["id"])
+    return Stored(found["snapshot"], found["result"], seeds.of(run))
 
 
 async def _finished(session: ReadSession, row: Row, number: int | None) -> Row:
@@ -205,8 +208,8 @@ async def _finished(session: ReadSession, row: Row, number: int | None) -> Row:
     raise RoundState("The round has no result yet.", "该轮次尚无结果。")
 
 
-async def _computed(computing: Computing, work: Callable[..., Answer], *arguments: object) -> Answer:
+async def _computed(desk: Desk, work: Callable[..., Answer], *arguments: object) -> Answer:
     try:
-        return await computing(work, *arguments)
-    except REFUSALS as error:
+        return await desk.computing(work, *arguments)
+    except Refusal as error:
         raise MarketRefused(*sentence(error)) from error

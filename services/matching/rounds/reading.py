@@ -48,6 +48,7 @@ def round_read(row: Row, runs: Sequence[Row], viewer: Principal | None) -> Round
 
 def _run(run: Row, *, network: bool, published: bool) -> RoundRunRead:
     failure = run["failure"] if network else None
+    zh = run["failure_zh"] or "未能得出结果，原因仅以英文记录。"
     return RoundRunRead(
         number=run["number"],
         state=run["state"],
@@ -61,7 +62,7 @@ def _run(run: Row, *, network: bool, published: bool) -> RoundRunRead:
         certificate_kind=run["kind"],
         figures=run["figures"] if network else None,
         displaced_project_ids=run["displaced"] if network else [],
-        failure=None if failure is None else Texts(zh=f"未能得出结果。{failure}", en=failure),
+        failure=None if failure is None else Texts(zh=zh, en=failure),
         created_at=run["created_at"],
         finished_at=run["finished_at"],
     )

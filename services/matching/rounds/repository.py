@@ -53,10 +53,11 @@ async def runs_of(session: ReadSession, round_ids: Sequence[str]) -> Sequence[Ro
     return await session.rows(statement.order_by(round_runs.c.round_id, round_runs.c.number))
 
 
-async def add_run(tx: WriteSession, values: Values, snapshot: bytes) -> None:
-    """Insert a run with its snapshot."""
+async def add_run(tx: WriteSession, values: Values, snapshot: bytes, left_out: bytes | None) -> None:
+    """Insert a run with its snapshot and the pairs left out of it."""
     await tx.execute(insert(round_runs).values(values))
-    await tx.execute(insert(round_documents).values(run_id=values["id"], snapshot=snapshot, result=None))
+    documents = {"run_id": values["id"], "snapshot": snapshot, "result": None, "left_out": left_out}
+    await tx.execute(insert(round_documents).values(documents))
 
 
 async def change_run(tx: WriteSession, run_id: str, values: Values) -> None:

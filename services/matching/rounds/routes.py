@@ -16,6 +16,8 @@ from services.matching.rounds.schemas import (
     RoundStateName,
     RoundUpdate,
 )
+from services.matching.rounds.seeds import Seeds
+from services.matching.rounds.workers import RoundWorkers
 from shared.web.access import Access, ReadAccess, Reads, WriteAccess, Writes
 from shared.web.openapi import list_parameters
 from shared.web.schemas import PageOf
@@ -74,7 +76,7 @@ async def freeze_round(round_id: str, access: Write) -> Response:
     engine, database = _engine(access), access.state.database
     prepared = await prepare(database, engine, access.principal, round_id, RoundStateName.DRAFT)
     async with access as tx:
-        record = await service.freeze(tx, access.principal, round_id, prepared)
+        record = await service.freeze(tx, access.principal, _seeds(access), round_id, prepared)
         return access.updated(record, version=record.version)
 
 
@@ -104,7 +106,7 @@ async def rerun_round(round_id: str, access: Once) -> Response:
     states = (RoundStateName.PROPOSED, RoundStateName.OFFERING, RoundStateName.FAILED)
     prepared = await prepare(database, engine, access.principal, round_id, *states)
     async with access as tx:
-        record = await service.rerun(tx, access.principal, round_id, prepared)
+        record = await service.rerun(tx, access.principal, _seeds(access), round_id, prepared)
         return access.updated(record, version=record.version)
 
 
@@ -112,7 +114,7 @@ async def rerun_round(round_id: str, access: Once) -> Response:
 async def publish_round(round_id: str, access: Write) -> Response:
     """End a round whose offers are all decided; agreed pairs become landing intents in registry."""
     async with access as tx:
-        record = await service.publish_round(tx, access.principal, round_id)
+        record = await service.publish_round(tx, access.principal, _seeds(access), round_id)
         return access.updated(record, version=record.version)
 
 
@@ -143,3 +145,8 @@ async def list_round_offers(round_id: str, access: Read) -> Response:
 def _engine(access: Access) -> LiveEngine:
     engine: LiveEngine = access.state.extra["engine"]
     return engine
+
+
+def _seeds(access: Access) -> Seeds:
+    rounds: RoundWorkers = access.state.extra["rounds"]
+    return rounds.seeds

@@ -24,6 +24,7 @@ from services.matching.rounds.schemas import (
     RoundStateName,
     RoundUpdate,
 )
+from services.matching.rounds.seeds import Seeds
 from services.matching.rounds.standing import (
     locked,
     require_network,
@@ -137,11 +138,13 @@ async def cancel_round(tx: WriteSession, actor: Principal, round_id: str) -> Rou
 # -- snapshots
 
 
-async def freeze(tx: WriteSession, actor: Principal, round_id: str, prepared: Prepared | None) -> RoundRead:
+async def freeze(
+    tx: WriteSession, actor: Principal, seeds: Seeds, round_id: str, prepared: Prepared | None
+) -> RoundRead:
     """Fix the snapshot of a draft, draw the lottery's seed and publish what commits to both."""
     row = await locked(tx, actor, round_id)
     require_state(row, RoundStateName.DRAFT)
-    return await _freeze(tx, actor, row, prepared, RoundStateName.FROZEN)
+    return await _freeze(tx, actor, seeds, row, prepared, RoundStateName.FROZEN)
 
 
 async def start_run(tx: WriteSession, actor: Principal, round_id: str) -> RoundRead:
@@ -149,41 +152,49 @@ async def start_run(tx: WriteSession, actor: Principal, round_id: str) -> RoundR
     row = await locked(tx, actor, round_id)
     require_state(row, RoundStateName.FROZEN, RoundStateName.FAILED)
     run = (await repository.runs_of(tx, [round_id]))[-1]
-    await repository.change_run(tx, run["id"], {"state": "running", "failure": None})
+    await repository.change_run(tx, run["id"], {"state": "running", "failure": None, "failure_zh": None})
     tx.after_commit(tx.database.signal(RUNS).notify)
     return await _change(tx, actor, row, {"state": RoundStateName.RUNNING.value})
 
 
-async def rerun(tx: WriteSession, actor: Principal, round_id: str, prepared: Prepared | None) -> RoundRead:
+async def rerun(
+    tx: WriteSession, actor: Principal, seeds: Seeds, round_id: str, prepared: Prepared | None
+) -> RoundRead:
     """Match the rest again: agreed pairs stay, refused ones are barred, on a new snapshot with a new seed."""
     row = await locked(tx, actor, round_id)
     require_state(row, RoundStateName.PROPOSED, RoundStateName.OFFERING, RoundStateName.FAILED)
     await require_no_open_offers(tx, round_id)
     tx.after_commit(tx.database.signal(RUNS).notify)
-    return await _freeze(tx, actor, row, prepared, RoundStateName.RUNNING)
+    return await _freeze(tx, actor, seeds, row, prepared, RoundStateName.RUNNING)
 
 
 async def _freeze(
-    tx: WriteSession, actor: Principal, row: Row, prepared: Prepared | None, state: RoundStateName
+    tx: WriteSession,
+    actor: Principal,
+    seeds: Seeds,
+    row: Row,
+    prepared: Prepared | None,
+    state: RoundStateName,
 ) -> RoundRead:
     if prepared is None or prepared.version != row["version"]:
         raise RoundChanged()
     market, configuration = prepared.built.market, configuration_from(row["settings"]["configuration"])
-    seed, now = secrets.token_hex(32), clock.now()
+    run_id, seed, now = new_id("run"), secrets.token_hex(32), clock.now()
     run = {
-        "id": new_id("run"),
+        "id": run_id,
         "round_id": row["id"],
         "number": row["run_number"] + 1,
         "state": state.value,
         "snapshot_hash": market.hash,
         "configuration_hash": configuration.hash,
-        "seed": seed,
+        "seed": None,
+        "sealed_seed": seeds.sealed(run_id, seed),
         "commitment": commitment(seed, market.hash),
         "projects": market.shape[0],
         "displaced": [],
         "created_at": now,
     }
-    await repository.add_run(tx, run, prepared.snapshot)
+    await repository.add_run(tx, run, prepared.snapshot, prepared.left_out)
     conductors = {one for ones in prepared.built.conductors.values() for one in ones}
     before = await parties_of(tx, parties, row["id"])
     await set_parties(tx, parties, row["id"], {*before, *market.home_unit_ids, *conductors})
@@ -196,7 +207,7 @@ async def _freeze(
     return await _change(tx, actor, row, changes, ROUND_FROZEN)
 
 
-async def publish_round(tx: WriteSession, actor: Principal, round_id: str) -> RoundRead:
+async def publish_round(tx: WriteSession, actor: Principal, seeds: Seeds, round_id: str) -> RoundRead:
     """End a round whose offers are all decided: seeds are revealed and agreed pairs become landings.
 
     A run on the rest that fails does not take from the parties what they agreed on before it.
@@ -208,7 +219,10 @@ async def publish_round(tx: WriteSession, actor: Principal, round_id: str) -> Ro
     now = clock.now()
     if await repository.ask_for_landings(tx, round_id, now):
         tx.after_commit(tx.database.signal(LANDINGS).notify)
-    prices = (await repository.runs_of(tx, [round_id]))[-1]["prices"]
+    runs = await repository.runs_of(tx, [round_id])
+    for run in runs:
+        await repository.change_run(tx, run["id"], {"seed": seeds.of(run), "sealed_seed": None})
+    prices = runs[-1]["prices"]
     if prices is not None:
         rows = [
             {"home_unit_id": home, "price": price, "round_id": round_id, "updated_at": now}

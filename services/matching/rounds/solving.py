@@ -10,10 +10,10 @@ from services.matching import verifier
 from services.matching.engine.markets import solving
 from services.matching.engine.markets.canonical import sha256
 from services.matching.engine.markets.configuration import Configuration
-from services.matching.engine.markets.errors import Infeasible, InvalidConfiguration, InvalidMarket
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.rounds.documents import (
     Document,
+    Stored,
     configuration_from,
     market_from,
     packed,
@@ -21,13 +21,10 @@ from services.matching.rounds.documents import (
     without_snapshot,
 )
 
-REFUSALS = (InvalidMarket, InvalidConfiguration, Infeasible)
-"""What a market or a configuration is refused with, in a sentence for whoever asked."""
-
 
 @dataclass(frozen=True)
 class Solved:
-    """A result ready to be stored.
+    """A result ready to be stored, without its seed.
 
     ``moved`` are the ids of projects that had another place before; ``prices`` is what one more place is
     worth by home unit, in millionths, None where the mechanism has no prices.
@@ -54,11 +51,11 @@ class Loaded:
     document: Document
 
     @classmethod
-    def of(cls, snapshot: bytes, result: bytes) -> "Loaded":
+    def of(cls, stored: Stored) -> "Loaded":
         """Read the stored documents."""
-        document = unpacked(result)
+        document = stored.added()
         return cls(
-            market_from(unpacked(snapshot)),
+            market_from(unpacked(stored.snapshot)),
             configuration_from(document["configuration"]),
             document["seed"],
             document["assignment"],
@@ -78,7 +75,7 @@ def solve_run(snapshot: bytes, configuration: Document, seed: str) -> Solved:
     result = solving.solve(market, configuration_from(configuration), seed)
     document = without_snapshot(result)
     return Solved(
-        result=packed(document),
+        result=packed({**document, "seed": None}),
         result_hash=document["result_hash"],
         kind=document["certificate"]["kind"],
         matched=document["figures"]["matched"],
@@ -99,15 +96,14 @@ def _prices(market: Market, certificate: Document) -> dict[str, int] | None:
     return {name: price // scale for name, price in zip(market.home_unit_ids, prices, strict=False)}
 
 
-def check_run(snapshot: bytes, result: bytes, known: dict[str, str]) -> list[dict[str, Any]]:
+def check_run(stored: Stored, known: dict[str, str]) -> list[dict[str, Any]]:
     """Let the independent verifier check a stored result, against what was published before it as well."""
-    document = {**unpacked(result), "snapshot": unpacked(snapshot)}
-    return [one._asdict() for one in verifier.verify(document, **known)]
+    return [one._asdict() for one in verifier.verify(stored.document(), **known)]
 
 
-def propensities(snapshot: bytes, result: bytes, replays: int) -> list[dict[str, Any]]:
+def propensities(stored: Stored, replays: int) -> list[dict[str, Any]]:
     """Count over lottery replays where each project ends; the seeds follow from the snapshot's hash."""
-    run = Loaded.of(snapshot, result)
+    run = Loaded.of(stored)
     counts = np.zeros((run.market.shape[0], run.market.shape[1] + 1), np.int64)
     rows = np.arange(run.market.shape[0])
     seeds = [sha256(f"{run.market.hash} replay {number}") for number in range(replays)]

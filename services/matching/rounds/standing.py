@@ -1,5 +1,6 @@
 """What every use case of rounds asks first: who is calling, and where the round stands."""
 
+from services.matching.engine.markets.errors import Refusal
 from services.matching.rounds import repository
 from services.matching.rounds.errors import OffersOpen, RoundState
 from services.matching.rounds.schemas import RoundStateName
@@ -66,6 +67,6 @@ def require_state(row: Row, *states: RoundStateName) -> None:
         )
 
 
-def sentence(error: Exception) -> tuple[str, str]:
+def sentence(error: Refusal) -> tuple[str, str]:
     """Return what the engine refused, in both languages."""
-    return f"It cannot be done: {error}.", f"无法成立：{error}。"
+    return f"It cannot be done: {error.en}.", f"无法成立：{error.zh}。"

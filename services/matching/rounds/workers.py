@@ -10,13 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.matching.clients.registry import LandingAnswer, RegistryClient
+from services.matching.engine.markets.errors import Refusal
 from services.matching.recommendations.live import LiveEngine
+from services.matching.recommendations.schemas import Texts
 from services.matching.rounds import repository
 from services.matching.rounds.computing import Computing
 from services.matching.rounds.offers import expire_offers
 from services.matching.rounds.schemas import RoundStateName
+from services.matching.rounds.seeds import Seeds
 from services.matching.rounds.service import LANDINGS, RUNS, shadow_prices
-from services.matching.rounds.solving import REFUSALS, Solved, solve_run
+from services.matching.rounds.solving import Solved, solve_run
+from services.matching.rounds.standing import sentence
 from services.matching.settings import MatchingSettings
 from shared import clock
 from shared.db.engine import Database, Row, WriteSession
@@ -36,6 +40,11 @@ _LONGEST_WAIT_S = 300
 _RUN_SHARE = 0.75
 """What a run may take of its lease, a little less than the loop allows: one that takes longer has failed."""
 
+_BROKEN = Texts(
+    zh="引擎出错，详见服务日志。",
+    en="The engine failed; the log of the service says how.",
+)
+
 _log = get_logger(__name__)
 
 
@@ -44,28 +53,33 @@ class RunWork:
     """Works out runs, one at a time."""
 
     computing: Computing
+    seeds: Seeds
 
     async def claim(self, tx: WriteSession, token: str, until: datetime, limit: int) -> Sequence[Row]:
         """Lease runs that wait."""
         return await repository.claim_runs(tx, token, clock.now(), until, limit)
 
-    async def work(self, item: Row) -> Solved | str:
+    async def work(self, item: Row) -> Solved | Texts:
         """Return the result, or why there is none."""
         try:
-            return await self.computing(solve_run, item["snapshot"], item["configuration"], item["seed"])
-        except (*REFUSALS, DomainError) as error:
-            return str(error)
+            seed = self.seeds.of(item)
+            return await self.computing(solve_run, item["snapshot"], item["configuration"], seed)
+        except Refusal as error:
+            en, zh = sentence(error)
+            return Texts(zh=zh, en=en)
+        except DomainError as error:
+            return Texts(zh=error.detail_zh or error.title_zh, en=error.detail_en or error.title_en)
         except Exception:
             _log.exception("run_failed", run_id=item["id"])
-            return "The engine failed; the log of the service says how."
+            return _BROKEN
 
-    async def apply(self, tx: WriteSession, item: Row, outcome: Solved | str, token: str) -> None:
+    async def apply(self, tx: WriteSession, item: Row, outcome: Solved | Texts, token: str) -> None:
         """Store the result and propose it, unless the round was cancelled meanwhile."""
         row = await repository.find_round(tx, SYSTEM, item["round_id"], lock=True)
         assert row is not None
         now = clock.now()
         solved = outcome if isinstance(outcome, Solved) else None
-        values = {"finished_at": now, **(_failed(str(outcome)) if solved is None else _done(solved))}
+        values = {"finished_at": now, **(_done(outcome) if isinstance(outcome, Solved) else _failed(outcome))}
         stored = solved.result if solved else None
         if not await repository.apply_run(tx, item["id"], token, values, stored):
             return
@@ -82,6 +96,7 @@ def _done(solved: Solved) -> dict[str, Any]:
     return {
         "state": "done",
         "failure": None,
+        "failure_zh": None,
         "matched": solved.matched,
         "result_hash": solved.result_hash,
         "kind": solved.kind,
@@ -91,8 +106,8 @@ def _done(solved: Solved) -> dict[str, Any]:
     }
 
 
-def _failed(reason: str) -> dict[str, Any]:
-    return {"state": "failed", "failure": reason}
+def _failed(reason: Texts) -> dict[str, Any]:
+    return {"state": "failed", "failure": reason.en, "failure_zh": reason.zh}
 
 
 @dataclass(frozen=True)
@@ -140,11 +155,12 @@ class RoundWorkers:
         in_process = settings.environment != "test"
         self.computing = Computing(in_process=in_process)
         """For the questions, which do not wait for a run."""
+        self.seeds = Seeds(settings.secret_key)
         self._running = Computing(in_process=in_process, limit_s=settings.round_lease_s * _RUN_SHARE)
-        self.runs: LeaseLoop[Row, Solved | str] = LeaseLoop(
+        self.runs: LeaseLoop[Row, Solved | Texts] = LeaseLoop(
             "round runs",
             database,
-            RunWork(self._running),
+            RunWork(self._running, self.seeds),
             lease_s=settings.round_lease_s,
             concurrency=1,
             signal=database.signal(RUNS),

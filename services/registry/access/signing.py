@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, insert, or_, select, update
 
 from services.registry.access.models import signing_keys
-from services.registry.signatures.sealing import Sealer, Unsealable
 from shared import clock
 from shared.db.engine import Database, ReadSession, Row, WriteSession
 from shared.ids import new_id
 from shared.logging import get_logger
+from shared.sealing import Sealer, Unsealable
 from shared.web.auth import KeySet
 
 PUBLISHED_AHEAD = timedelta(seconds=60)

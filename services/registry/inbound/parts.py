@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.registry.inbound.mapping import Definition
 from services.registry.inbound.secrets import PURPOSE
-from services.registry.signatures.sealing import Sealer
+from shared.sealing import Sealer
 
 EXTRA = "inbound"
 """The name of these parts among the service's own."""

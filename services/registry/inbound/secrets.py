@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.registry.inbound.errors import TooManySecrets
-from services.registry.signatures.sealing import Sealer
 from services.registry.signatures.standard_webhooks import key_of
+from shared.sealing import Sealer
 
 PURPOSE = "inbound source secrets"
 MAX_LIVE = 3

@@ -25,7 +25,6 @@ from services.registry.inbound.schemas import (
 )
 from services.registry.inbound.secrets import live, sealed, with_next
 from services.registry.organisations.service import require_organisation
-from services.registry.signatures.sealing import Sealer
 from services.registry.signatures.standard_webhooks import new_secret
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
@@ -36,6 +35,7 @@ from shared.errors import NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
+from shared.sealing import Sealer
 
 _SHOWN_MAPPINGS = 50
 

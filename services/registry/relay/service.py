@@ -1,12 +1,14 @@
 """Events of matching and metrics on their way to partners: registry follows their feeds, and fans out.
 
 A relayed event keeps its id, its bytes and its own feed's sequence. It is seen by those who see the record it
-is about as registry knows it. Rounds and offers are matching's own: their events name their parties, who are
-kept here like those of any record. What else registry does not know is the network's administration's.
+is about as registry knows it. Rounds, offers and proposed weights are matching's own: their events name their
+parties, who are kept here like those of any record. What else registry does not know is for the network's
+administration.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
@@ -24,8 +26,12 @@ from shared.messaging.consumer import FeedConsumer, lag
 from shared.messaging.received import Event, FeedSource, HttpFeedSource
 
 SOURCES = ("matching", "metrics")
-_NAME_THEIR_PARTIES = {("matching", "round"), ("matching", "offer")}
-"""Sources and subjects that no record of registry can be confused with."""
+_NAME_THEIR_PARTIES: dict[tuple[str, str], Callable[[dict[str, Any]], list[str]]] = {
+    ("matching", "round"): itemgetter("party_ids"),
+    ("matching", "offer"): itemgetter("party_ids"),
+    ("matching", "weight_proposal"): lambda record: [record["home_unit_id"]],
+}
+"""Sources and subjects that no record of registry can be confused with, and who their parties are."""
 
 _PAGE = 200
 
@@ -74,8 +80,8 @@ async def _apply(source: str, fan_out: FanOut, tx: WriteSession, events: Sequenc
     oldest = clock.now() - KEPT
     recent = [event for event in events if event.timestamp >= oldest]
     for event in recent:
-        if (source, event.subject_type) in _NAME_THEIR_PARTIES:
-            await set_parties(tx, parties, event.subject_id, event.object["party_ids"])
+        if named := _NAME_THEIR_PARTIES.get((source, event.subject_type)):
+            await set_parties(tx, parties, event.subject_id, named(event.object))
     new = await keep_relayed(tx, [_row(source, event) for event in recent])
     await fan_out(tx, new)
 

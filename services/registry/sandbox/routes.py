@@ -19,8 +19,8 @@ from services.registry.sandbox.schemas import (
 )
 from services.registry.sandbox.signers import Signers
 from services.registry.sandbox.waiting import WaitingRoom, hold_back
-from services.registry.signatures.sealing import Sealer
 from shared import clock
+from shared.sealing import Sealer
 from shared.settings import ServiceSettings
 from shared.web.access import PUBLIC, ReadAccess, Reads, WriteAccess, Writes
 from shared.web.admission import step_aside

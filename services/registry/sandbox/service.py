@@ -25,7 +25,6 @@ from services.registry.sandbox.schemas import (
     SandboxVerdictRead,
 )
 from services.registry.sandbox.signers import Signers
-from services.registry.signatures.sealing import Sealer, Unsealable
 from services.registry.signatures.standard_webhooks import Verdict, key_of, verify
 from shared import clock
 from shared.db.engine import ReadSession, Row, WriteSession
@@ -35,6 +34,7 @@ from shared.db.visibility import Viewer
 from shared.errors import InsufficientScope, NotFound, check_version
 from shared.identity import Principal
 from shared.ids import new_id
+from shared.sealing import Sealer, Unsealable
 
 MAX_RECEIVERS = 100
 MAX_HITS = 10_000

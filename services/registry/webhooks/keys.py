@@ -1,11 +1,11 @@
 """The keys that sign for endpoints: kept sealed, each under its own id."""
 
-from services.registry.signatures.sealing import Sealer
 from services.registry.signatures.standard_webhooks import key_of, new_secret
 from services.registry.webhooks import repository
 from shared import clock
 from shared.db.engine import ReadSession, WriteSession
 from shared.ids import new_id
+from shared.sealing import Sealer
 
 SEALED_FOR = "webhook secrets"
 """What the sealer of secrets is derived for."""

@@ -7,8 +7,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.registry.egress.policy import EgressPolicy
-from services.registry.signatures.sealing import Sealer, derived_key, derived_signing_key
 from services.registry.webhooks.keys import SEALED_FOR
+from shared.sealing import Sealer, derived_key, derived_signing_key
 
 EXTRA = "webhooks"
 """The name of these parts among the service's own."""

@@ -9,7 +9,6 @@ from services.registry.base import messaging, parties
 from services.registry.egress.policy import EgressPolicy
 from services.registry.egress.urls import checked_url
 from services.registry.organisations.service import require_organisation
-from services.registry.signatures.sealing import Sealer
 from services.registry.webhooks import repository
 from services.registry.webhooks.errors import (
     AlreadyVerified,
@@ -49,6 +48,7 @@ from shared.errors import NotFound, check_version
 from shared.identity import SYSTEM, Principal
 from shared.ids import new_id
 from shared.messaging.outbox import EventType, publish
+from shared.sealing import Sealer
 
 CHANGED = "webhooks.changed"
 """The store's signal that an endpoint changed."""

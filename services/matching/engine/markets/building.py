@@ -45,8 +45,7 @@ def market_of(
     _distinct("industry", industries)
     _distinct("region", regions)
     ours, theirs = _scores("u", u, (projects, homes)), _scores("v", v, (projects, homes))
-    if bool(((ours < 0) != (theirs < 0)).any()):
-        raise InvalidMarket("a pair is permitted in u and not in v, or the reverse")
+    _same_pairs(ours, theirs)
     most, least = _quotas(quotas, lower_quotas, homes)
     industry_of = _index("project_industry", project_industry, projects, len(industries))
     region_of = _index("home_region", home_region, homes, len(regions))
@@ -84,7 +83,9 @@ def _distinct(what: str, ids: Sequence[str]) -> None:
     seen: set[str] = set()
     for one in ids:
         if not one or one in seen:
-            raise InvalidMarket(f"{what} id {one!r} is empty or stands twice")
+            raise InvalidMarket(
+                f"{what} id {one!r} is empty or stands twice", f"{what} 的标识 {one!r} 为空或重复"
+            )
         seen.add(one)
 
 
@@ -94,27 +95,38 @@ def _whole(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.i
         if given.size == 0 and 0 in shape:
             return np.zeros(shape, np.int64)
         if given.dtype.kind not in "iuf" or not np.isfinite(given).all() or (given != np.rint(given)).any():
-            raise InvalidMarket(f"{name} has what is no whole number")
+            raise InvalidMarket(f"{name} has what is no whole number", f"{name} 中有非整数")
         if np.abs(given).max() > _LIMIT:
-            raise InvalidMarket(f"{name} has what is beyond {_LIMIT}")
+            raise InvalidMarket(f"{name} has what is beyond {_LIMIT}", f"{name} 中有超过 {_LIMIT} 的数")
     except (TypeError, ValueError) as error:
-        raise error if isinstance(error, InvalidMarket) else InvalidMarket(f"{name}: {error}") from error
+        if isinstance(error, InvalidMarket):
+            raise
+        raise InvalidMarket(f"{name}: {error}", f"{name} 无法读取：{error}") from error
     if given.shape != shape:
-        raise InvalidMarket(f"{name} is {given.shape} and should be {shape}")
+        raise InvalidMarket(
+            f"{name} is {given.shape} and should be {shape}", f"{name} 的维度为 {given.shape}，应为 {shape}"
+        )
     return given.astype(np.int64)
 
 
 def _scores(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int32]:
     whole = _whole(name, values, shape)
     if whole.size and (int(whole.min()) < NONE or int(whole.max()) > FULL):
-        raise InvalidMarket(f"{name} leaves −1…{FULL}")
+        raise InvalidMarket(f"{name} leaves −1…{FULL}", f"{name} 超出 −1 至 {FULL}")
     return whole.astype(np.int32)
+
+
+def _same_pairs(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> None:
+    if bool(((ours < 0) != (theirs < 0)).any()):
+        raise InvalidMarket(
+            "a pair is permitted in u and not in v, or the reverse", "某一配对仅在 u 与 v 之一中获准"
+        )
 
 
 def _column(name: str, values: ArrayLike, length: int, least: int) -> NDArray[np.int64]:
     whole = _whole(name, values, (length,))
     if whole.size and int(whole.min()) < least:
-        raise InvalidMarket(f"{name} has less than {least}")
+        raise InvalidMarket(f"{name} has less than {least}", f"{name} 中有小于 {least} 的数")
     return whole
 
 
@@ -124,7 +136,7 @@ def _quotas(
     most = _column("quotas", quotas, homes, 0)
     least = _column("lower_quotas", np.zeros(homes) if lower_quotas is None else lower_quotas, homes, 0)
     if bool((least > most).any()):
-        raise InvalidMarket("a lower quota exceeds its quota")
+        raise InvalidMarket("a lower quota exceeds its quota", "最低名额大于名额")
     return most, least
 
 
@@ -133,29 +145,36 @@ def _index(name: str, values: ArrayLike | None, length: int, end: int) -> NDArra
         return np.full(length, NONE, np.int64)
     whole = _column(name, values, length, NONE)
     if whole.size and int(whole.max()) >= end:
-        raise InvalidMarket(f"{name} points beyond the {end} there are")
+        raise InvalidMarket(f"{name} points beyond the {end} there are", f"{name} 超出已有的 {end} 项")
     return whole
 
 
 def _demands(values: ArrayLike | None, rows: int, projects: int) -> NDArray[np.int64]:
     whole = _whole("demands", np.zeros((rows, projects)) if values is None else values, (rows, projects))
     if whole.size and int(whole.min()) < 0:
-        raise InvalidMarket("a demand is negative")
+        raise InvalidMarket("a demand is negative", "需求为负数")
     for row in whole if int(whole.max(initial=0)) * projects > _TOGETHER else ():
         if sum(row.tolist()) > _TOGETHER:
-            raise InvalidMarket(f"all demands of one kind together are beyond {_TOGETHER}")
+            raise InvalidMarket(
+                f"all demands of one kind together are beyond {_TOGETHER}", f"同类需求合计超过 {_TOGETHER}"
+            )
     return whole
 
 
 def _within(name: str, value: int, end: int) -> int:
     if not 0 <= value < end or value != int(value):
-        raise InvalidMarket(f"{name} names {value}, and there are {end}")
+        raise InvalidMarket(
+            f"{name} names {value}, and there are {end}", f"{name} 指向 {value}，而仅有 {end} 项"
+        )
     return int(value)
 
 
 def _amount(name: str, value: int, least: int, most: int) -> int:
     if not least <= value <= most or value != int(value):
-        raise InvalidMarket(f"{name} has {value}, which is no whole number from {least} to {most}")
+        raise InvalidMarket(
+            f"{name} has {value}, which is no whole number from {least} to {most}",
+            f"{name} 中的 {value} 不是 {least} 至 {most} 的整数",
+        )
     return int(value)
 
 
@@ -168,7 +187,7 @@ def _caps(
         if home is not None:
             key = (int(home[key[0]]), *key[1:])
         if key in found:
-            raise InvalidMarket(f"{name} has two caps for one and the same")
+            raise InvalidMarket(f"{name} has two caps for one and the same", f"{name} 对同一对象设了两个上限")
         found[key] = _amount(name, most, 0, _LIMIT)
     return tuple((*key, most) for key, most in sorted(found.items()))
 
@@ -182,7 +201,9 @@ def _resources(
         place = int(home[_within("resources", at, homes)])
         found.append(Resource(place, _within("resources", demand, demands), most))
     if len({one[:2] for one in found}) < len(found):
-        raise InvalidMarket("resources names one demand twice at one home unit")
+        raise InvalidMarket(
+            "resources names one demand twice at one home unit", "同一飞出地的同一资源重复列出"
+        )
     return tuple(sorted(found))
 
 
@@ -195,7 +216,7 @@ def _commitments(
     found: list[Commitment] = []
     for project, home, kind, value, set_by in commitments:
         if kind not in _KINDS:
-            raise InvalidMarket(f"commitments has the kind {kind!r}")
+            raise InvalidMarket(f"commitments has the kind {kind!r}", f"约定的类别 {kind!r} 不存在")
         most = FULL if kind == "weight" else 0
         worth = _amount(f"a commitment of kind {kind}", value, -most, most)
         at_project = int(row[_within("commitments", project, shape[0])])
@@ -203,10 +224,12 @@ def _commitments(
         found.append(Commitment(at_project, at_home, kind, worth, set_by))  # type: ignore[arg-type]
     bound = [one.project for one in found if one.kind == "fixed"]
     if len(set(bound)) < len(bound):
-        raise InvalidMarket("a project is fixed to two home units")
+        raise InvalidMarket("a project is fixed to two home units", "同一项目被固定到两个飞出地")
     first = [one.project for one in found if one.kind == "first_refusal"]
     if len(set(first)) < len(first):
-        raise InvalidMarket("two home units have the first refusal of one project")
+        raise InvalidMarket(
+            "two home units have the first refusal of one project", "两个飞出地对同一项目享有优先权"
+        )
     if len({(one.project, one.home, one.kind) for one in found}) < len(found):
-        raise InvalidMarket("one commitment stands twice")
+        raise InvalidMarket("one commitment stands twice", "同一约定重复列出")
     return tuple(sorted(found))

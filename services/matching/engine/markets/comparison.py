@@ -23,7 +23,9 @@ def compare(first: Result, second: Result) -> dict[str, Any]:
     """
     market = first.market
     if market.hash != second.market.hash:
-        raise InvalidConfiguration("two results of different snapshots cannot be compared")
+        raise InvalidConfiguration(
+            "two results of different snapshots cannot be compared", "不同快照的两个结果无法比较"
+        )
     scores, weights = adjusted_scores(market), pair_weights(market, _PLAIN)
     sides = [_side(market, scores, weights, one.assignment) for one in (first, second)]
     before, after = (_own(scores, one.assignment) for one in (first, second))

@@ -41,14 +41,24 @@ class Configuration:
         for name, least, most in _BOUNDS:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-                raise InvalidConfiguration(f"{name} must be a whole number from {least} to {most}")
+                raise InvalidConfiguration(
+                    f"{name} must be a whole number from {least} to {most}",
+                    f"{name} 须为 {least} 至 {most} 的整数",
+                )
         for name, choices in _CHOICES:
             if getattr(self, name) not in choices:
-                raise InvalidConfiguration(f"{name} must be one of {', '.join(choices)}")
+                raise InvalidConfiguration(
+                    f"{name} must be one of {', '.join(choices)}", f"{name} 须为 {'、'.join(choices)} 之一"
+                )
         if self.mechanism == "stable" and (self.fairness != "none" or self.move_penalty or self.match_bonus):
-            raise InvalidConfiguration("fairness, move_penalty and match_bonus belong to welfare")
+            raise InvalidConfiguration(
+                "fairness, move_penalty and match_bonus belong to welfare",
+                "fairness、move_penalty 与 match_bonus 仅用于 welfare 机制",
+            )
         if self.mechanism == "welfare" and (self.ties != "lottery" or self.lower_quotas != "report"):
-            raise InvalidConfiguration("ties and lower_quotas belong to stable")
+            raise InvalidConfiguration(
+                "ties and lower_quotas belong to stable", "ties 与 lower_quotas 仅用于 stable 机制"
+            )
 
     @cached_property
     def hash(self) -> str:

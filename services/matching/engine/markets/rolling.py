@@ -65,13 +65,15 @@ def assign_arrivals(
 
 def _check(market: Market, order: Ints, history: Market | None) -> None:
     if not np.array_equal(np.sort(order), np.arange(market.shape[0])):
-        raise InvalidMarket("the order of arrivals does not name every project once")
+        raise InvalidMarket(
+            "the order of arrivals does not name every project once", "到达次序未将每个项目恰好列出一次"
+        )
     if history is not None and (
         history.home_unit_ids != market.home_unit_ids
         or history.industries != market.industries
         or history.demand_names != market.demand_names
     ):
-        raise InvalidMarket("the history is not one of the same home units")
+        raise InvalidMarket("the history is not one of the same home units", "历史数据与本轮的飞出地不一致")
 
 
 def _rest(problem: Problem, used: Multipliers) -> Problem:

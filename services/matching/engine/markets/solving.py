@@ -17,7 +17,7 @@ def solve(market: Market, configuration: Configuration, seed: str) -> Result:
     fixed commitments already break a rule.
     """
     if not _SEED.fullmatch(seed):
-        raise InvalidConfiguration("the seed is 64 hexadecimal digits")
+        raise InvalidConfiguration("the seed is 64 hexadecimal digits", "种子须为 64 位十六进制数字")
     # The mechanisms bring compilers and solvers, which nobody needs who only reads.
     if configuration.mechanism == "stable":
         from services.matching.engine.markets.stable.mechanism import solve_stable

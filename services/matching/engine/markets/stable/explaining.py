@@ -110,7 +110,10 @@ def counterfactual(result: Result, project: int, home: int) -> dict[str, Any]:
     Raises ``InvalidConfiguration`` where promotion or lower quotas make the question meaningless.
     """
     if result.configuration.ties != "lottery" or result.certificate["kind"] != "stability":
-        raise InvalidConfiguration("a counterfactual needs a stable round with ties by lottery")
+        raise InvalidConfiguration(
+            "a counterfactual needs a stable round with ties by lottery",
+            "反事实分析要求以抽签决定先后的 stable 轮次",
+        )
     lists, family = _parts(result)
     entries = np.arange(lists.starts[project], lists.ends[project])
     own = entries[lists.homes[entries] == home]

@@ -17,7 +17,7 @@ MOST_PAIRS = 4_000
 """Of projects and home units they list; 200 projects × 20 home units."""
 _NODES = 20_000
 _INFEASIBLE = 2
-_NONE_MEETS = "no assignment meets every lower quota"
+_NONE_MEETS = "no assignment meets every lower quota", "没有任何分配能满足全部最低名额"
 
 
 def assign(market: Market, lists: Lists, family: Family, outcome: Outcome) -> tuple[Outcome, dict[str, Any]]:
@@ -30,10 +30,12 @@ def assign(market: Market, lists: Lists, family: Family, outcome: Outcome) -> tu
     if len(lists.homes) > MOST_PAIRS:
         raise InvalidConfiguration(
             f"fewest_blocking is exact and ends at {MOST_PAIRS} listed pairs, this market has "
-            f"{len(lists.homes)}; soft lower quotas have no such end"
+            f"{len(lists.homes)}; soft lower quotas have no such end",
+            f"fewest_blocking 为精确算法，上限为 {MOST_PAIRS} 个配对，而该市场有 {len(lists.homes)} 个；"
+            "soft 最低名额没有此上限",
         )
     if not len(lists.homes):
-        raise Infeasible(_NONE_MEETS)
+        raise Infeasible(*_NONE_MEETS)
     chosen, proven = _Programme(market, lists, family).solve()
     assignment = np.full(market.shape[0], NONE, np.int64)
     assignment[lists.owners()[chosen]] = lists.homes[chosen]
@@ -124,7 +126,10 @@ class _Programme:
             options={"node_limit": _NODES, "mip_rel_gap": 0},
         )
         if found.x is None and found.status != _INFEASIBLE:
-            raise InvalidConfiguration(f"fewest_blocking found nothing in {_NODES} nodes; soft always does")
+            raise InvalidConfiguration(
+                f"fewest_blocking found nothing in {_NODES} nodes; soft always does",
+                f"fewest_blocking 在 {_NODES} 个节点内未找到结果，soft 总能给出结果",
+            )
         if found.x is None:
-            raise Infeasible(_NONE_MEETS)
+            raise Infeasible(*_NONE_MEETS)
         return np.rint(found.x[: self.pairs]).astype(bool), bool(found.status == 0)

@@ -44,7 +44,10 @@ class Standing:
 
     def __init__(self, market: Market, configuration: Configuration, seed: str) -> None:
         if configuration.lower_quotas != "report" or market.resources:
-            raise InvalidConfiguration("a standing round has neither resources nor lower quotas to meet")
+            raise InvalidConfiguration(
+                "a standing round has neither resources nor lower quotas to meet",
+                "常设轮次不支持资源限额与须满足的最低名额",
+            )
         mechanism.check(market, configuration)
         self.market, self.configuration, self.seed = market, configuration, seed
         self.promotion = configuration.ties == "promotion"
@@ -56,7 +59,9 @@ class Standing:
         self._lift = self._span if self.promotion else 0
         gap = self._span // (len(self._drawn) + 1)
         if gap < 2:
-            raise InvalidConfiguration("a standing round of so many projects is not supported")
+            raise InvalidConfiguration(
+                "a standing round of so many projects is not supported", "不支持项目如此之多的常设轮次"
+            )
         self._numbers = [gap * (place + 1) for place in range(len(self._drawn))]
         place = numbers(seed, market.project_ids)
         lists = lists_of(market, configuration, (place + 1) * gap)
@@ -115,19 +120,33 @@ class Standing:
     def _scores(self, arrival: Arrival) -> tuple[Ints, Ints]:
         u, v = np.asarray(arrival.u), np.asarray(arrival.v)
         if not arrival.project_id or arrival.project_id in self.rows.index:
-            raise InvalidMarket(f"project id {arrival.project_id!r} is empty or stands twice")
+            raise InvalidMarket(
+                f"project id {arrival.project_id!r} is empty or stands twice",
+                f"项目标识 {arrival.project_id!r} 为空或重复",
+            )
         for one in (u, v):
             if one.shape != (self.market.shape[1],) or (one.size and one.dtype.kind not in "iu"):
-                raise InvalidMarket(f"a project has {self.market.shape[1]} whole numbers in u and in v")
+                raise InvalidMarket(
+                    f"a project has {self.market.shape[1]} whole numbers in u and in v",
+                    f"每个项目的 u 与 v 各须有 {self.market.shape[1]} 个整数",
+                )
             if one.size and (one.min() < NONE or one.max() > FULL):
-                raise InvalidMarket(f"u or v leaves −1…{FULL}")
+                raise InvalidMarket(f"u or v leaves −1…{FULL}", f"u 或 v 超出 −1 至 {FULL}")
         if ((u < 0) != (v < 0)).any():
-            raise InvalidMarket("a pair is permitted in u and not in v, or the reverse")
+            raise InvalidMarket(
+                "a pair is permitted in u and not in v, or the reverse", "某一配对仅在 u 与 v 之一中获准"
+            )
         if not NONE <= arrival.industry < len(self.market.industries):
-            raise InvalidMarket(f"the project's industry is {arrival.industry}")
+            raise InvalidMarket(
+                f"the project's industry is {arrival.industry}",
+                f"该项目的行业为 {arrival.industry}，并不存在",
+            )
         demands = arrival.demands
         if len(demands) != len(self.market.demand_names) or any(one < 0 for one in demands):
-            raise InvalidMarket("a project has one demand of each name, none below 0")
+            raise InvalidMarket(
+                "a project has one demand of each name, none below 0",
+                "每个项目对每类资源须有一个不小于 0 的需求",
+            )
         return u.astype(np.int64), v.astype(np.int64)
 
     def depart(self, project_id: str) -> None:

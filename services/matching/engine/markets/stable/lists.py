@@ -57,7 +57,10 @@ class Lists:
         keys = self.keys(promotion)
         used = int(keys.max(initial=0)).bit_length() + 1 + max(bits, len(self.starts).bit_length())
         if used > 63:
-            raise InvalidConfiguration("a round of so many projects and home units is not supported")
+            raise InvalidConfiguration(
+                "a round of so many projects and home units is not supported",
+                "不支持项目与飞出地如此之多的轮次",
+            )
         last = np.zeros(len(self.homes), np.int64)
         last[self.ends[self.ends > self.starts] - 1] = 1
         return (keys << (bits + 1)) | (self.homes.astype(np.int64) << 1) | last

@@ -12,10 +12,12 @@ from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.figures import figures_of
 from services.matching.engine.markets.market import NONE, Market
 from services.matching.engine.markets.result import Result
+from services.matching.engine.markets.room import could_run_out, fixed_places
 from services.matching.engine.markets.stable.acceptance import Outcome, accept
 from services.matching.engine.markets.stable.certificate import certificate
 from services.matching.engine.markets.stable.family import Family, family_of
 from services.matching.engine.markets.stable.lists import Lists, lists_of
+from services.matching.engine.markets.wording import resource_label, what_is_fixed
 
 Ints = NDArray[np.int64]
 
@@ -95,21 +97,19 @@ def _matched(outcome: Outcome) -> int:
 
 def check(market: Market, configuration: Configuration) -> None:
     """Raise ``Infeasible`` or ``InvalidConfiguration`` for a market this mechanism has no answer to."""
-    bound = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            bound[one.project] = one.home
-    over = [row for row in broken(market, bound) if "limit" in row]
+    over = [row for row in broken(market, fixed_places(market)) if "limit" in row]
     if over:
-        raise Infeasible(f"fixed commitments alone exceed a limit: {over[0]}")
+        raise Infeasible(*what_is_fixed(market, over[0]))
     if configuration.ties == "promotion" and configuration.lower_quotas != "report":
-        raise InvalidConfiguration("promotion of ties goes with lower quotas that are only reported")
-    for resource in market.resources:
-        asking = market.permitted[:, resource.home] | (bound == resource.home)
-        most = np.sort(market.demands[resource.demand, asking])[::-1][: market.quotas[resource.home]]
-        if most.sum() > resource.capacity:
-            name = market.demand_names[resource.demand]
-            raise InvalidConfiguration(
-                f"{name} at home unit {market.home_unit_ids[resource.home]} could run out, and no stable "
-                "assignment need exist then; the mechanism welfare keeps such limits"
-            )
+        raise InvalidConfiguration(
+            "promotion of ties goes with lower quotas that are only reported",
+            "同分晋升只能与仅作报告的最低名额并用",
+        )
+    if (scarce := could_run_out(market)) is not None:
+        en, zh = resource_label(market.demand_names[scarce.demand])
+        home = market.home_unit_ids[scarce.home]
+        raise InvalidConfiguration(
+            f"{en} at home unit {home} could run out, and no stable assignment need exist then; the "
+            "mechanism welfare keeps such limits",
+            f"飞出地 {home} 的{zh}可能不足，此时未必存在稳定分配；welfare 机制可保证此类限额",
+        )

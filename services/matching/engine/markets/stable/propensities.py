@@ -22,7 +22,7 @@ def propensities(market: Market, configuration: Configuration, seeds: Sequence[s
     Raises what ``solve`` raises.
     """
     if configuration.mechanism != "stable":
-        raise InvalidConfiguration("only stable rounds have a lottery")
+        raise InvalidConfiguration("only stable rounds have a lottery", "仅 stable 机制的轮次有抽签")
     if configuration.lower_quotas != "report":
         found = [solve_stable(market, configuration, seed).assignment for seed in seeds]
         return np.array(found, np.int64).reshape(len(seeds), market.shape[0])

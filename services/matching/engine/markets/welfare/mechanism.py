@@ -29,7 +29,7 @@ def solve_welfare(market: Market, configuration: Configuration, seed: str) -> Re
     rule and ``InvalidConfiguration`` for ``list_length``, which would hide pairs from the proof.
     """
     if configuration.list_length:
-        raise InvalidConfiguration("list_length belongs to stable")
+        raise InvalidConfiguration("list_length belongs to stable", "list_length 仅用于 stable 机制")
     decisions: list[tuple[Problem, Plan, dict[str, Any]]] = []
 
     def decide(place: Ints) -> Ints:

@@ -9,7 +9,9 @@ from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.errors import Infeasible
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.room import fixed_places
 from services.matching.engine.markets.terms import adjusted_scores, weights_at, weights_of
+from services.matching.engine.markets.wording import what_is_fixed
 
 Ints = NDArray[np.int64]
 UNLIMITED = 1 << 60
@@ -44,7 +46,7 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
     """
     place = fixed_places(market) if place is None else place.copy()
     if wrong := broken(market, place):
-        raise Infeasible(f"what is fixed breaks a rule: {wrong[0]}")
+        raise Infeasible(*what_is_fixed(market, wrong[0]))
     homes = market.shape[1]
     weights = welfare_weights(market, configuration)
     taken = np.flatnonzero(place != NONE)
@@ -80,15 +82,6 @@ def problem_of(market: Market, configuration: Configuration, place: Ints | None 
         place=place,
         fixed_value=fixed_value,
     )
-
-
-def fixed_places(market: Market) -> Ints:
-    """Return per project the home unit it is fixed to, −1 for none."""
-    place = np.full(market.shape[0], NONE, np.int64)
-    for one in market.commitments:
-        if one.kind == "fixed":
-            place[one.project] = one.home
-    return place
 
 
 def welfare_weights(market: Market, configuration: Configuration) -> NDArray[np.int32]:

@@ -7,8 +7,9 @@ import numpy as np
 from services.matching.engine.markets.configuration import Configuration
 from services.matching.engine.markets.feasibility import broken
 from services.matching.engine.markets.market import NONE, Market
+from services.matching.engine.markets.room import fixed_places
 from services.matching.engine.markets.terms import adjusted_scores, pair_weights
-from services.matching.engine.markets.welfare.problem import Ints, fixed_places
+from services.matching.engine.markets.welfare.problem import Ints
 
 Pairs = list[tuple[int, int]]
 
