@@ -1,8 +1,9 @@
 """Gates and scores for one project against all home units, or one home unit against all projects."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import reduce
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,22 @@ from services.matching.engine.scoring import criteria, gates
 from services.matching.engine.scoring.columns import Column, ProjectColumns, grown
 from services.matching.engine.scoring.compilation import CompiledHome, CompiledProject
 from services.matching.engine.scoring.criteria import PairColumns
-from services.matching.engine.scoring.snapshot import Snapshot
+from services.matching.engine.scoring.snapshot import Snapshot, bounded
 from services.matching.engine.scoring.text import FULL_SCALE, similarity
 
 _LENSES = 16
 _TEXT_FACTOR = 1_000_000 / FULL_SCALE
+
+
+def _facts_of(names: tuple[str, ...]) -> Callable[[ProjectColumns], Any]:
+    return attrgetter(*names) if names else lambda project: None
+
+
+_FORMULAS = tuple(
+    (number, formula, None if formula.of is None else _facts_of(formula.of))
+    for number, formula in enumerate((*criteria.FORMULAS, *gates.FORMULAS))
+)
+"""With each what it looks at of a project where that is little."""
 
 
 @dataclass(slots=True)
@@ -69,13 +81,21 @@ def for_project(
 ) -> tuple[Evaluation, PairColumns, NDArray[np.int32]]:
     """The evaluation of every home unit with the pair facts and the scores per criterion."""
     homes, size = snapshot.home_table.view, len(snapshot.home_rows)
-    pair = pairs_of_project(snapshot, project)
-    scores = np.empty((len(criteria.CRITERIA), size), np.int32)
-    for row, column in zip(scores, criteria.scores(homes, project.row, pair), strict=True):
-        row[:] = column
-    outcomes = gates.evaluate(homes, project.row, pair, size)
-    total = np.einsum("ij,ij->j", scores, snapshot.weights)
-    return Evaluation(outcomes, total), pair, scores
+    pair, given = pairs_of_project(snapshot, project), snapshot.given
+    scores = np.empty((len(criteria.FORMULAS), size), np.int32)
+    outcomes = np.empty((len(gates.FORMULAS), size), np.int8)
+    for (number, formula, facts_of), line in zip(_FORMULAS, (*scores, *outcomes), strict=True):
+        if facts_of is None:
+            line[:] = formula.column(homes, project.row, pair)
+            continue
+        key = number, facts_of(project.row)
+        column = given.get(key)
+        if column is None:
+            line[:] = formula.column(homes, project.row, pair)
+            bounded(given)[key] = line.copy()
+        else:
+            line[:] = column
+    return Evaluation(outcomes, np.einsum("ij,ij->j", scores, snapshot.weights)), pair, scores
 
 
 def for_home(snapshot: Snapshot, home: CompiledHome, *, both_sides: bool = False) -> Evaluation:

@@ -89,7 +89,15 @@ def supported(keys: Iterable[str], policy_nodes: frozenset[str]) -> bool:
     return any(step in policy_nodes for key in keys for step in path(key))
 
 
-def best_node(keys: Iterable[str], home_nodes: frozenset[str]) -> str | None:
-    """The node that decides ``fit``; the smallest spelling among equals."""
-    shared = [step for key in keys for step in path(key) if step in home_nodes]
-    return min(shared, key=lambda step: (-node_score(step), step), default=None)
+@lru_cache(maxsize=8192)
+def steps(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The nodes these industries lie under, the most telling first; the smallest spelling among equals."""
+    return tuple(sorted(ancestors(keys), key=lambda step: (-node_score(step), step)))
+
+
+def first_of(steps: Iterable[str], home_nodes: frozenset[str]) -> str | None:
+    """The node that decides ``fit``, of the ``steps`` of a project's industries."""
+    for step in steps:
+        if step in home_nodes:
+            return step
+    return None

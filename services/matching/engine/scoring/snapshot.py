@@ -6,7 +6,7 @@ Not thread-safe; one event loop owns one snapshot.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ class Snapshot:
         self._industry: dict[str, NDArray[np.int32]] = {}
         self._policy: dict[str, NDArray[np.bool_]] = {}
         self._distance: dict[Place, NDArray[np.int32]] = {}
+        self.given: dict[tuple[int, Any], NDArray[np.signedinteger[Any]]] = {}
+        """Columns over the home units by number of formula and the facts of a project that decide them."""
         self.preferring: dict[str, set[str]] = {}
         self.home_revision = 0
         self.project_log: list[int] = []
@@ -81,6 +83,7 @@ class Snapshot:
         self._weights[:, row] = home.weights
         self._vectors[:, row] = np.nan if home.place is None else unit_vector(*home.place)
         self._patch_columns(row, home)
+        self.given.clear()
         self.home_revision += 1
 
     def remove_home_unit(self, home_unit_id: str) -> None:
@@ -93,6 +96,7 @@ class Snapshot:
         self.home_rows.pop()
         self._weights[:, row], self._vectors[:, row] = self._weights[:, last], self._vectors[:, last]
         self._forget_columns()
+        self.given.clear()
         self.home_revision += 1
 
     def home_unit(self, home_unit_id: str) -> CompiledHome:
@@ -173,14 +177,14 @@ class Snapshot:
         column = self._industry.get(key)
         if column is None:
             values = (industries.fit((key,), home.nodes) if home.nodes else -1 for home in self.home_rows)
-            column = _bounded(self._industry)[key] = np.fromiter(values, np.int32, len(self.home_rows))
+            column = bounded(self._industry)[key] = np.fromiter(values, np.int32, len(self.home_rows))
         return column
 
     def policy_column(self, key: str) -> NDArray[np.bool_]:
         column = self._policy.get(key)
         if column is None:
             values = (industries.supported((key,), home.policy_nodes) for home in self.home_rows)
-            column = _bounded(self._policy)[key] = np.fromiter(values, np.bool_, len(self.home_rows))
+            column = bounded(self._policy)[key] = np.fromiter(values, np.bool_, len(self.home_rows))
         return column
 
     def distance_column(self, place: Place) -> NDArray[np.int32]:
@@ -188,7 +192,7 @@ class Snapshot:
         if column is None:
             vectors = self._vectors[:, : len(self.home_rows)]
             origin = None if place is None else unit_vector(*place)
-            column = _bounded(self._distance)[place] = distances_m(vectors, origin)
+            column = bounded(self._distance)[place] = distances_m(vectors, origin)
         return column
 
     def _forget_columns(self) -> None:
@@ -206,7 +210,8 @@ class Snapshot:
             distance[row] = distances_m(self._vectors[:, row : row + 1], origin)[0]
 
 
-def _bounded(cache: dict[K, V]) -> dict[K, V]:
+def bounded(cache: dict[K, V]) -> dict[K, V]:
+    """The cache with room for one more."""
     if len(cache) >= _CACHE_LIMIT:
         cache.clear()
     return cache
