@@ -51,11 +51,11 @@ class Scoring:
 
     def city(self, *, cold: bool) -> Any:
         """The ten best projects of one home unit, without their explanations."""
-        from services.matching.engine.scoring import evaluation, ranking
+        from services.matching.engine.scoring import lens, ranking
 
         if cold:
             self.snapshot.lenses.clear()
-        result = evaluation.for_home(self.snapshot, self.snapshot.home_unit(self.ids[0]))
+        result = lens.for_home(self.snapshot, self.snapshot.home_unit(self.ids[0]))
         allowed = result.outcomes.max(axis=0) == 0
         return ranking.best_rows(result.total, allowed, self.snapshot.project_table.ids, 10)
 

@@ -1,6 +1,6 @@
 """Projects share few sets of industries and few host sites: each is worked out once per home unit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,16 @@ from services.matching.engine.scoring.columns import grown
 from services.matching.engine.scoring.compilation import Codes, Place
 from services.matching.engine.scoring.geography import distances_m, unit_vector
 
+_DEEPEST = 4
+"""Section, division, group and class."""
+
 
 class Patterns:
     def __init__(self) -> None:
         self._patterns: dict[tuple[str, ...], int] = {}
         self._hosts: dict[Place, int] = {}
-        self._keys = Codes()
+        self._keys, self._nodes = Codes(), Codes()
+        self._steps = np.zeros((_DEEPEST, 64), np.int32)
         self._names: list[str] = []
         self._items = np.zeros(64, np.int32)
         self._starts = np.zeros(64, np.int64)
@@ -42,6 +46,9 @@ class Patterns:
         code = self._keys(key)
         if code == len(self._names):
             self._names.append(key)
+            self._steps = grown(self._steps, code + 1)
+            steps = [1 + self._nodes(step) for step in industries.path(key)]
+            self._steps[: len(steps), code] = steps
         return code
 
     def host(self, place: Place) -> int:
@@ -53,21 +60,32 @@ class Patterns:
         self._vectors[:, number] = np.nan if place is None else unit_vector(*place)
         return number
 
-    def fits(self, nodes: frozenset[str], first: int = 0) -> NDArray[np.int32]:
-        """Per pattern from the first on, the best similarity with a home unit's industries."""
-        return self._best(lambda name: industries.fit((name,), nodes), first)
+    def fits(self, nodes: frozenset[str]) -> NDArray[np.int32]:
+        """Per industry its similarity with a home unit's industries."""
+        return self._best({node: industries.node_score(node) for node in nodes})
 
-    def supports(self, policy_nodes: frozenset[str], first: int = 0) -> NDArray[np.int32]:
-        return self._best(lambda name: industries.supported((name,), policy_nodes), first)
+    def supports(self, policy_nodes: frozenset[str]) -> NDArray[np.int32]:
+        """Per industry whether it is, or lies under, a supported node: 1 or 0."""
+        return self._best(dict.fromkeys(policy_nodes, 1))
 
-    def _best(self, value_of: Callable[[str], int], first: int) -> NDArray[np.int32]:
-        count = len(self._patterns)
-        if first == count:
-            return np.zeros(0, np.int32)
-        begin = int(self._starts[first])
-        keys, places = np.unique(self._items[begin : self._used], return_inverse=True)
-        values = np.array([value_of(self._names[key]) for key in keys.tolist()], np.int32)
-        return np.maximum.reduceat(values[places], self._starts[first:count] - begin)
+    def _best(self, values: Mapping[str, int]) -> NDArray[np.int32]:
+        by_node = np.zeros(len(self._nodes) + 1, np.int32)
+        for node, value in values.items():
+            code = self._nodes.get(node)
+            if code is not None:
+                by_node[code + 1] = value
+        best: NDArray[np.int32] = by_node[self._steps[:, : len(self._names)]].max(axis=0)
+        return best
+
+    def over(self, values: NDArray[np.int32], patterns: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The greatest of the values of a pattern's industries, for each of these patterns."""
+        items, starts = self.segments
+        if 4 * len(patterns) > len(starts):
+            return np.maximum.reduceat(values[items], starts[:-1])[patterns]
+        first, lengths = starts[patterns], np.diff(starts)[patterns]
+        ends = np.cumsum(lengths)
+        take = np.repeat(first - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
+        return np.maximum.reduceat(values[items[take]], ends - lengths) if len(patterns) else values[:0]
 
     @property
     def names(self) -> Sequence[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.scoring import evaluation, labels, two_sided
+from services.matching.engine.scoring import evaluation, labels, lens, two_sided
 from services.matching.engine.scoring.compilation import (
     PROJECT_FIELDS,
     CompiledHome,
@@ -159,7 +159,7 @@ def recommend_projects(
 ) -> Recommendations:
     """``among``: the only projects to consider; None for all on file."""
     home, price = snapshot.home_unit(home_unit_id), prices.get(home_unit_id)
-    result = evaluation.for_home(snapshot, home, both_sides=order != "score")
+    result = lens.for_home(snapshot, home, both_sides=order != "score")
     ids, projects = snapshot.project_table.ids, snapshot.project_rows
     if among is not None:
         rows = sorted(snapshot.project_table.rows.keys() & among, key=snapshot.project_table.rows.__getitem__)

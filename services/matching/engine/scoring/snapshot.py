@@ -25,11 +25,11 @@ from services.matching.engine.scoring.compilation import (
 from services.matching.engine.scoring.criteria import CRITERIA
 from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
 from services.matching.engine.scoring.geography import distances_m, unit_vector
-from services.matching.engine.scoring.grams import Postings, Segments
+from services.matching.engine.scoring.grams import Indexed, Postings, Segments
 from services.matching.engine.scoring.patterns import Patterns
 
 if TYPE_CHECKING:
-    from services.matching.engine.scoring.evaluation import Lens
+    from services.matching.engine.scoring.lens import Lens
 
 _CACHE_LIMIT = 4096
 _LOG_LIMIT = 65_536
@@ -46,7 +46,7 @@ class Snapshot:
         self.home_table, self.project_table = Table(HomeColumns), Table(ProjectColumns)
         self.home_rows: list[CompiledHome] = []
         self.project_rows: list[CompiledProject] = []
-        self.home_postings, self.project_segments = Postings(), Segments()
+        self.home_postings, self.project_segments = Postings(), Indexed()
         self.project_wishes = Segments()
         self._weights = np.zeros((len(CRITERIA), 16), np.int32)
         self._vectors = np.zeros((3, 16))
@@ -55,7 +55,8 @@ class Snapshot:
         self._distance: dict[Place, NDArray[np.int32]] = {}
         self.given: dict[tuple[int, Any], NDArray[np.signedinteger[Any]]] = {}
         """Columns over the home units by number of formula and the facts of a project that decide them."""
-        self.preferring: dict[str, set[str]] = {}
+        self.preferring: dict[str, dict[str, int]] = {}
+        """Per home unit the projects whose teams wish for it, and at which place, from 0 on."""
         self.home_revision = 0
         self.project_log: list[int] = []
         self.project_epoch = 0
@@ -127,8 +128,8 @@ class Snapshot:
         else:
             self._forget_preferences(self.project_rows[row].features)
             self.project_rows[row] = project
-        for home_unit_id in features.preferred_home_unit_ids:
-            self.preferring.setdefault(home_unit_id, set()).add(features.id)
+        for place, home_unit_id in enumerate(features.preferred_home_unit_ids):
+            self.preferring.setdefault(home_unit_id, {}).setdefault(features.id, place)
         self.project_segments.put(row, project.grams)
         wishes = map(self._organisations, features.preferred_home_unit_ids)
         self.project_wishes.put(row, np.fromiter(wishes, np.int32))
@@ -168,7 +169,7 @@ class Snapshot:
 
     def _forget_preferences(self, features: ProjectFeatures) -> None:
         for home_unit_id in features.preferred_home_unit_ids:
-            self.preferring[home_unit_id].discard(features.id)
+            self.preferring[home_unit_id].pop(features.id, None)
 
     # -- columns over all home units that depend on one fact of a project
 
