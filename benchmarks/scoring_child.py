@@ -21,13 +21,14 @@ class Scoring:
         import numpy as np
 
         from benchmarks import markets
-        from services.matching.engine.scoring.bulk import Bulk
+        from services.matching.engine.scoring.bulk import Bulk, warm
         from services.matching.engine.scoring.snapshot import Snapshot
 
         self.np, self.projects, self.homes = np, projects, homes
         self.snapshot = Snapshot(markets.homes(homes), markets.projects(projects))
         self.bulk = Bulk(self.snapshot)
         self.bulk.best(3, np.arange(64))
+        warm()
         chance, view = np.random.default_rng(7), self.snapshot.project_table.view
         row_bytes = sum(getattr(view, name).itemsize for name in view.__dataclass_fields__)
         grams = float(view.gram_count.mean())

@@ -1,6 +1,6 @@
 """How many bigrams a text shares with each of many texts, for few long rows and for many short ones."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from services.matching.engine.scoring.columns import grown
 
 Rows = NDArray[np.int32]
 Grams = NDArray[np.int32]
+Count = Callable[[Rows, NDArray[np.int64], NDArray[np.int64], NDArray[np.integer]], None]
 _NO_ROWS: Rows = np.zeros(0, np.int32)
 
 
@@ -96,6 +97,7 @@ class Indexed(Segments):
         self._changed = np.zeros(16, np.bool_)
         self._rows: Rows = _NO_ROWS
         self._first = np.zeros(1, np.int64)
+        self._counts = np.zeros(0, np.int16)
 
     def put(self, row: int, grams: Grams) -> None:
         super().put(row, grams)
@@ -109,16 +111,25 @@ class Indexed(Segments):
         self._changed = grown(self._changed, row + 1)
         self._changed[row] = True
 
-    def shared(self, grams: Grams, size: int) -> NDArray[np.int64]:
-        """How many of these bigrams each of the first rows has."""
+    def shared(self, grams: Grams, size: int, count: Count | None = None) -> NDArray[np.integer]:
+        """How many of these bigrams each of the first rows has: valid until the next such call.
+
+        ``count``: compiled code that counts rows in spans of rows, for fewer than 2¹⁵ bigrams.
+        """
         changed = np.flatnonzero(self._changed[:size])
         if 8 * len(changed) > size:
             self._sort(size)
             changed = changed[:0]
-        known, first = grams[grams < len(self._first) - 1], self._first
-        spans = zip(first[known].tolist(), first[known + 1].tolist(), strict=True)
-        found = [self._rows[begin:end] for begin, end in spans]
-        counts = np.bincount(np.concatenate([_NO_ROWS, *found]), minlength=size)[:size]
+        known = grams[grams < len(self._first) - 1]
+        begins, ends = self._first[known], self._first[known + 1]
+        if count:
+            self._counts = grown(self._counts, size)
+            counts: NDArray[np.integer] = self._counts[:size]
+            count(self._rows, begins, ends, counts)
+        else:
+            spans = zip(begins.tolist(), ends.tolist(), strict=True)
+            found = [_NO_ROWS, *(self._rows[begin:end] for begin, end in spans)]
+            counts = np.bincount(np.concatenate(found), minlength=size)[:size]
         if len(changed):
             counts[changed] = self.shared_of(changed, grams)
         return counts

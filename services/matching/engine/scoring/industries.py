@@ -9,6 +9,8 @@ from functools import lru_cache
 
 SAME_CLASS, SAME_GROUP, SAME_DIVISION, SAME_SECTION = 1_000_000, 850_000, 600_000, 250_000
 SAME_STRATEGIC_FIELD = 600_000
+LEVELS = tuple(sorted({0, SAME_SECTION, SAME_DIVISION, SAME_STRATEGIC_FIELD, SAME_GROUP, SAME_CLASS}))
+"""Every similarity there is, the least first."""
 
 _LAST_DIVISION = {
     "A": 5,

@@ -12,6 +12,11 @@ from services.matching.engine.scoring.geography import distances_m, unit_vector
 
 _DEEPEST = 4
 """Section, division, group and class."""
+_FEW = 4
+SUPPORTED = 128
+_MARKS = np.array([0, *(1 << place for place in range(len(industries.LEVELS) - 1))], np.uint8)
+FITS = np.array([industries.LEVELS[(m & int(_MARKS.sum())).bit_length()] for m in range(256)], np.int32)
+"""By the marks of some industries their best similarity."""
 
 
 class Patterns:
@@ -24,7 +29,11 @@ class Patterns:
         self._items = np.zeros(64, np.int32)
         self._starts = np.zeros(64, np.int64)
         self._used = 0
+        self._few, self._long = np.zeros((_FEW, 64), np.int32), list[int]()
         self._vectors = np.zeros((3, 16))
+
+    def __len__(self) -> int:
+        return len(self._patterns)
 
     def industry(self, keys: tuple[str, ...]) -> int:
         """The number of a set of industries; a set without any holds one that nobody has."""
@@ -34,12 +43,16 @@ class Patterns:
         number = self._patterns[keys] = len(self._patterns)
         codes = [self._key(key) for key in keys or ("",)]
         self._starts, self._items = (
-            grown(self._starts, number + 1),
+            grown(self._starts, number + 2),
             grown(self._items, self._used + len(codes)),
         )
-        self._starts[number] = self._used
         self._items[self._used : self._used + len(codes)] = codes
         self._used += len(codes)
+        self._starts[number + 1] = self._used
+        self._few = grown(self._few, number + 1)
+        self._few[:, number] = (codes * _FEW)[:_FEW]
+        if len(codes) > _FEW:
+            self._long.append(number)
         return number
 
     def _key(self, key: str) -> int:
@@ -60,13 +73,15 @@ class Patterns:
         self._vectors[:, number] = np.nan if place is None else unit_vector(*place)
         return number
 
-    def fits(self, nodes: frozenset[str]) -> NDArray[np.int32]:
-        """Per industry its similarity with a home unit's industries."""
-        return self._best({node: industries.node_score(node) for node in nodes})
+    def marks(self, nodes: frozenset[str], policy_nodes: frozenset[str]) -> NDArray[np.uint8]:
+        """Per industry a bit for its similarity with a home unit's industries, and one for its support.
 
-    def supports(self, policy_nodes: frozenset[str]) -> NDArray[np.int32]:
-        """Per industry whether it is, or lies under, a supported node: 1 or 0."""
-        return self._best(dict.fromkeys(policy_nodes, 1))
+        The marks of several industries together are those of each: ``FITS`` tells the best similarity among
+        them, and ``SUPPORTED`` is set if one of them is, or lies under, a supported node.
+        """
+        fits = self._best({node: industries.node_score(node) for node in nodes})
+        supports = self._best(dict.fromkeys(policy_nodes, SUPPORTED))
+        return _MARKS[np.searchsorted(industries.LEVELS, fits)] | supports.astype(np.uint8)
 
     def _best(self, values: Mapping[str, int]) -> NDArray[np.int32]:
         by_node = np.zeros(len(self._nodes) + 1, np.int32)
@@ -77,15 +92,34 @@ class Patterns:
         best: NDArray[np.int32] = by_node[self._steps[:, : len(self._names)]].max(axis=0)
         return best
 
-    def over(self, values: NDArray[np.int32], patterns: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The greatest of the values of a pattern's industries, for each of these patterns."""
-        items, starts = self.segments
-        if 4 * len(patterns) > len(starts):
-            return np.maximum.reduceat(values[items], starts[:-1])[patterns]
-        first, lengths = starts[patterns], np.diff(starts)[patterns]
+    def marked(self, marks: NDArray[np.uint8], patterns: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """The marks of each of these patterns."""
+        starts = self._starts[patterns]
+        lengths = self._starts[patterns + 1] - starts
         ends = np.cumsum(lengths)
-        take = np.repeat(first - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
-        return np.maximum.reduceat(values[items[take]], ends - lengths) if len(patterns) else values[:0]
+        take = np.repeat(starts - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
+        return (
+            np.bitwise_or.reduceat(marks[self._items[take]], ends - lengths) if len(patterns) else marks[:0]
+        )
+
+    def all_marked(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The marks of every pattern."""
+        first, *others = self.first_few[:, : len(self)]
+        seen = marks.take(first)
+        for more in others:
+            seen |= marks.take(more)
+        return self.with_long(marks, seen)
+
+    def with_long(self, marks: NDArray[np.uint8], seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put right the marks of those patterns that have more industries than ``first_few`` holds."""
+        long = np.array(self._long, np.int64)
+        seen[long] = self.marked(marks, long)
+        return seen
+
+    @property
+    def first_few(self) -> NDArray[np.int32]:
+        """Up to four industries of each pattern, repeated where there are fewer: 4 × patterns or more."""
+        return self._few
 
     @property
     def names(self) -> Sequence[str]:
@@ -95,8 +129,7 @@ class Patterns:
     @property
     def segments(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the industries of all patterns, and where each begins, with the end of the last."""
-        starts = np.append(self._starts[: len(self._patterns)], self._used)
-        return self._items[: self._used], starts
+        return self._items[: self._used], self._starts[: len(self._patterns) + 1]
 
     @property
     def places(self) -> Sequence[Place]:

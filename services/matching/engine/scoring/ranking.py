@@ -28,6 +28,8 @@ from services.matching.engine.scoring.two_sided import PairScores
 
 _CELLS = np.arange(len(GATES), dtype=np.int8)[:, np.newaxis] * np.int8(len(OUTCOMES))
 
+_MANY, _STRIDE, _SPARE = 4_096, 64, 4
+
 NO_PRICES: Mapping[str, int] = MappingProxyType({})
 
 
@@ -259,7 +261,7 @@ def best_rows(
     total: NDArray[np.signedinteger[Any]], allowed: NDArray[np.bool_], ids: Sequence[str], limit: int
 ) -> list[int]:
     """Rows of the best allowed candidates; equal scores in the order of their ids."""
-    rows = allowed.nonzero()[0]
+    rows = _promising(total, allowed, limit)
     if limit <= 0 or not rows.size:
         return []
     values = total[rows]
@@ -276,6 +278,21 @@ def best_rows(
         found = above + nsmallest(limit - len(above), tied, key=lambda pair: ids[pair[1]])
     found.sort(key=lambda pair: (-pair[0], ids[pair[1]]))
     return [row for _, row in found]
+
+
+def _promising(
+    total: NDArray[np.signedinteger[Any]], allowed: NDArray[np.bool_], limit: int
+) -> NDArray[np.intp]:
+    """Rows among which the best are: those at least as good as the best of a sample, if they are enough."""
+    sample = total[::_STRIDE][allowed[::_STRIDE]] if total.size >= _MANY else total[:0]
+    place = _SPARE + limit // _STRIDE
+    if sample.size >= max(place, _SPARE):
+        sample.partition(sample.size - place)
+        rows: NDArray[np.intp] = ((total >= sample[sample.size - place]) & allowed).nonzero()[0]
+        if rows.size >= limit:
+            return rows
+    every: NDArray[np.intp] = allowed.nonzero()[0]
+    return every
 
 
 def _unlimited(project: ProjectFeatures) -> tuple[str, ...]:
