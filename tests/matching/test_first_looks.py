@@ -10,6 +10,7 @@ import pytest
 
 from services.matching.engine.scoring import lens_kernel
 from services.matching.engine.scoring.bulk import warm
+from services.matching.engine.scoring.evaluation import for_project
 from services.matching.engine.scoring.features import HomeUnitFeatures
 from services.matching.engine.scoring.grams import Indexed
 from services.matching.engine.scoring.lens import Compiled, Lens, for_home
@@ -70,10 +71,12 @@ def test_a_look_kept_current_is_a_first_look(use: Use, kernel: ModuleType | None
     snapshot = Snapshot([a_home(chance, home_id) for home_id in HOMES], [a_project(chance, i) for i in IDS])
     for _ in range(30):
         changed(chance, snapshot)
-        for home in snapshot.home_rows:
+        points = [for_project(snapshot, project)[0].total for project in snapshot.project_rows]
+        for row, home in enumerate(snapshot.home_rows):
             kept, first = for_home(snapshot, home), Lens(snapshot, home).evaluation()
             assert kept.outcomes.tobytes() == first.outcomes.tobytes()
             assert kept.total.tobytes() == first.total.tobytes()
+            assert kept.total.tolist() == [int(total[row]) for total in points]
 
 
 def test_one_compilation_serves_every_look() -> None:
@@ -108,10 +111,13 @@ def test_bigrams_are_counted_alike_before_and_after_they_are_sorted() -> None:
 
 @pytest.mark.parametrize("span", [3, 10**9])
 @pytest.mark.parametrize("share", [0.0005, 0.5])
-def test_the_best_of_many_are_those_of_a_full_sort(span: int, share: float) -> None:
+@pytest.mark.parametrize("lead", [0, 10**9])
+def test_the_best_of_many_are_those_of_a_full_sort(span: int, share: float, lead: int) -> None:
+    """With a lead the few rows of a sample are better than all others."""
     chance, size = np.random.default_rng(15), 6_000
     ids = [f"prj_{number:05d}" for number in chance.permutation(size).tolist()]
     for limit in (1, 10, 700, size):
         total, allowed = chance.integers(0, span, size, np.int32), chance.random(size) < share
+        total[::64] += lead
         order = sorted(np.flatnonzero(allowed).tolist(), key=lambda row: (-int(total[row]), ids[row]))
         assert best_rows(total, allowed, ids, limit) == order[:limit]
