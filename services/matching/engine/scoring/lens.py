@@ -17,6 +17,7 @@ from services.matching.engine.scoring.snapshot import Snapshot
 
 _LENSES = 16
 _MOST_GRAMS = 1 << 15
+_WISHES = np.array(criteria.PREFERENCE_BY_PLACE, np.int32)
 _PREFERENCE = criteria.CRITERIA.index("team_preference")
 
 
@@ -128,10 +129,10 @@ class Lens:
 
     def _wishes(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
         """The rows of the projects whose teams wish for the home unit, and what each wish scores."""
-        row_of = self._snapshot.project_table.rows
         wishes = self._snapshot.preferring.get(self.home.features.id, {})
-        rows = np.array([row_of[project_id] for project_id in wishes], np.intp)
-        return rows, np.array([criteria.preference(place) for place in wishes.values()], np.int32)
+        rows = np.fromiter(wishes.keys(), np.intp, len(wishes))
+        places = np.fromiter(wishes.values(), np.intp, len(wishes))
+        return rows, _WISHES[np.minimum(places, len(_WISHES) - 1)]
 
 
 def _home(kernel: Any, snapshot: Snapshot, home: CompiledHome) -> Any:

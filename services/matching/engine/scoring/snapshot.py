@@ -55,8 +55,8 @@ class Snapshot:
         self._distance: dict[Place, NDArray[np.int32]] = {}
         self.given: dict[tuple[int, Any], NDArray[np.signedinteger[Any]]] = {}
         """Columns over the home units by number of formula and the facts of a project that decide them."""
-        self.preferring: dict[str, dict[str, int]] = {}
-        """Per home unit the projects whose teams wish for it, and at which place, from 0 on."""
+        self.preferring: dict[str, dict[int, int]] = {}
+        """Per home unit the rows of the projects whose teams wish for it, and at which place, from 0 on."""
         self.home_revision = 0
         self.project_log: list[int] = []
         self.project_epoch = 0
@@ -126,10 +126,9 @@ class Snapshot:
         if row == len(self.project_rows):
             self.project_rows.append(project)
         else:
-            self._forget_preferences(self.project_rows[row].features)
+            self._forget_preferences(row)
             self.project_rows[row] = project
-        for place, home_unit_id in enumerate(features.preferred_home_unit_ids):
-            self.preferring.setdefault(home_unit_id, {}).setdefault(features.id, place)
+        self._note_preferences(row)
         self.project_segments.put(row, project.grams)
         wishes = map(self._organisations, features.preferred_home_unit_ids)
         self.project_wishes.put(row, np.fromiter(wishes, np.int32))
@@ -137,8 +136,11 @@ class Snapshot:
 
     def remove_project(self, project_id: str) -> None:
         row, last = self.project_table.drop(project_id)
-        self._forget_preferences(self.project_rows[row].features)
-        self.project_rows[row] = self.project_rows[last]
+        self._forget_preferences(row)
+        if row != last:
+            self._forget_preferences(last)
+            self.project_rows[row] = self.project_rows[last]
+            self._note_preferences(row)
         self.project_rows.pop()
         self.project_segments.drop(row, last)
         self.project_wishes.drop(row, last)
@@ -167,9 +169,13 @@ class Snapshot:
             self.patterns.host,
         )
 
-    def _forget_preferences(self, features: ProjectFeatures) -> None:
-        for home_unit_id in features.preferred_home_unit_ids:
-            self.preferring[home_unit_id].pop(features.id, None)
+    def _note_preferences(self, row: int) -> None:
+        for place, home_unit_id in enumerate(self.project_rows[row].features.preferred_home_unit_ids):
+            self.preferring.setdefault(home_unit_id, {}).setdefault(row, place)
+
+    def _forget_preferences(self, row: int) -> None:
+        for home_unit_id in self.project_rows[row].features.preferred_home_unit_ids:
+            self.preferring[home_unit_id].pop(row, None)
 
     # -- columns over all home units that depend on one fact of a project
 
