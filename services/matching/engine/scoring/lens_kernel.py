@@ -15,7 +15,7 @@ from services.matching.engine.compiled import kept
 _SMALL_MAX = 2**31 - 1
 _FULL = 1_000_000
 _TEXT = 2_500_000.0
-_AT_ONCE = 1_024
+_AT_ONCE = 4_096
 
 
 class Home(NamedTuple):

@@ -1,6 +1,6 @@
 """Projects share few sets of industries and few host sites: each is worked out once per home unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ _DEEPEST = 4
 """Section, division, group and class."""
 _FEW = 4
 SUPPORTED = 128
-_MARKS = np.array([0, *(1 << place for place in range(len(industries.LEVELS) - 1))], np.uint8)
-FITS = np.array([industries.LEVELS[(m & int(_MARKS.sum())).bit_length()] for m in range(256)], np.int32)
+_MARKS = {level: 1 << place >> 1 for place, level in enumerate(industries.LEVELS)}
+_ANY_FIT = sum(_MARKS.values())
+FITS = np.array([industries.LEVELS[(mark & _ANY_FIT).bit_length()] for mark in range(256)], np.int32)
 """By the marks of some industries their best similarity."""
 
 
@@ -79,18 +80,15 @@ class Patterns:
         The marks of several industries together are those of each: ``FITS`` tells the best similarity among
         them, and ``SUPPORTED`` is set if one of them is, or lies under, a supported node.
         """
-        fits = self._best({node: industries.node_score(node) for node in nodes})
-        supports = self._best(dict.fromkeys(policy_nodes, SUPPORTED))
-        return _MARKS[np.searchsorted(industries.LEVELS, fits)] | supports.astype(np.uint8)
-
-    def _best(self, values: Mapping[str, int]) -> NDArray[np.int32]:
-        by_node = np.zeros(len(self._nodes) + 1, np.int32)
-        for node, value in values.items():
-            code = self._nodes.get(node)
-            if code is not None:
-                by_node[code + 1] = value
-        best: NDArray[np.int32] = by_node[self._steps[:, : len(self._names)]].max(axis=0)
-        return best
+        by_node = np.zeros(len(self._nodes) + 1, np.uint8)
+        for name in nodes:
+            if (code := self._nodes.get(name)) is not None:
+                by_node[code + 1] = _MARKS[industries.node_score(name)]
+        for name in policy_nodes:
+            if (code := self._nodes.get(name)) is not None:
+                by_node[code + 1] |= SUPPORTED
+        marks: NDArray[np.uint8] = np.bitwise_or.reduce(by_node[self._steps[:, : len(self._names)]], axis=0)
+        return marks
 
     def marked(self, marks: NDArray[np.uint8], patterns: NDArray[np.integer]) -> NDArray[np.uint8]:
         """The marks of each of these patterns."""
