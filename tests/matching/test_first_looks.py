@@ -20,6 +20,7 @@ from tests.matching.bulk_markets import a_home, a_project
 from tests.matching.ranking_markets import CODES, HOMES
 
 IDS = tuple(f"prj_{number:02d}" for number in range(40))
+KERNELS = (lens_kernel.see, lens_kernel.count, lens_kernel.mark, lens_kernel.sort)
 Use = Callable[[ModuleType | None], None]
 
 
@@ -82,31 +83,33 @@ def test_a_look_kept_current_is_a_first_look(use: Use, kernel: ModuleType | None
 def test_one_compilation_serves_every_look() -> None:
     warm()
     assert Compiled.kernel is lens_kernel
-    before = [len(each.signatures) for each in (lens_kernel.see, lens_kernel.count, lens_kernel.mark)]
+    before = [len(each.signatures) for each in KERNELS]
     chance = random.Random(13)
     snapshot = Snapshot([a_home(chance, home_id) for home_id in HOMES])
     for project_id in IDS:
         snapshot.upsert_project(a_project(chance, project_id))
         seen(snapshot, a_home(chance, HOMES[0]))
-    after = [len(each.signatures) for each in (lens_kernel.see, lens_kernel.count, lens_kernel.mark)]
-    assert before == after == [1, 1, 1]
+    after = [len(each.signatures) for each in KERNELS]
+    assert before == after == [1, 1, 1, 1]
 
 
 def test_bigrams_are_counted_alike_before_and_after_they_are_sorted() -> None:
-    chance, held, segments = random.Random(14), list[set[int]](), Indexed()
+    chance, held, both = random.Random(14), list[set[int]](), (Indexed(), Indexed())
     for _ in range(400):
         row, grams = chance.randrange(len(held) + 1), set(chance.sample(range(1 << 17), 5)) | {1, 1 << 16}
         if chance.random() < 0.3 and row < len(held):
-            segments.drop(row, len(held) - 1)
+            for each in both:
+                each.drop(row, len(held) - 1)
             held[row] = held[-1]
             held.pop()
         else:
-            segments.put(row, np.array(sorted(grams), np.int32))
+            for each in both:
+                each.put(row, np.array(sorted(grams), np.int32))
             held[row : row + 1] = [grams]
         asked = np.array(sorted({*chance.sample(range(1 << 17), 3), 1, 1 << 18, *grams}), np.int32)
-        expected = [len(each.intersection(asked.tolist())) for each in held]
-        assert segments.shared(asked, len(held)).tolist() == expected
-        assert segments.shared(asked, len(held), lens_kernel.count).tolist() == expected
+        expected = [len(grams.intersection(asked.tolist())) for grams in held]
+        assert both[0].shared(asked, len(held)).tolist() == expected
+        assert both[1].shared(asked, len(held), lens_kernel).tolist() == expected
 
 
 @pytest.mark.parametrize("span", [3, 10**9])

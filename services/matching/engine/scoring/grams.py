@@ -1,6 +1,7 @@
 """How many bigrams a text shares with each of many texts, for few long rows and for many short ones."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,6 @@ from services.matching.engine.scoring.columns import grown
 
 Rows = NDArray[np.int32]
 Grams = NDArray[np.int32]
-Count = Callable[[Rows, NDArray[np.int64], NDArray[np.int64], NDArray[np.integer]], None]
 _NO_ROWS: Rows = np.zeros(0, np.int32)
 
 
@@ -111,21 +111,21 @@ class Indexed(Segments):
         self._changed = grown(self._changed, row + 1)
         self._changed[row] = True
 
-    def shared(self, grams: Grams, size: int, count: Count | None = None) -> NDArray[np.integer]:
+    def shared(self, grams: Grams, size: int, kernel: Any = None) -> NDArray[np.integer]:
         """How many of these bigrams each of the first rows has: valid until the next such call.
 
-        ``count``: compiled code that counts rows in spans of rows, for fewer than 2¹⁵ bigrams.
+        ``kernel``: compiled code to sort and to count with, for fewer than 2¹⁵ bigrams.
         """
         changed = np.flatnonzero(self._changed[:size])
         if 8 * len(changed) > size:
-            self._sort(size)
+            self._sort(size, kernel)
             changed = changed[:0]
         known = grams[grams < len(self._first) - 1]
         begins, ends = self._first[known], self._first[known + 1]
-        if count:
+        if kernel:
             self._counts = grown(self._counts, size)
             counts: NDArray[np.integer] = self._counts[:size]
-            count(self._rows, begins, ends, counts)
+            kernel.count(self._rows, begins, ends, counts)
         else:
             spans = zip(begins.tolist(), ends.tolist(), strict=True)
             found = [_NO_ROWS, *(self._rows[begin:end] for begin, end in spans)]
@@ -134,15 +134,19 @@ class Indexed(Segments):
             counts[changed] = self.shared_of(changed, grams)
         return counts
 
-    def _sort(self, size: int) -> None:
-        lengths = self._length[:size]
+    def _sort(self, size: int, kernel: Any) -> None:
+        starts, lengths = self._start[:size], self._length[:size]
+        self._changed = np.zeros(size, np.bool_)
+        if kernel:
+            items = self._items[: self._used]
+            self._rows = np.empty(int(lengths.sum()), np.int32)
+            self._first = np.zeros(int(items.max(initial=-1)) + 3, np.int64)
+            kernel.sort(items, starts, lengths, self._rows, self._first)
+            return
         ends = np.cumsum(lengths)
-        items = self._items[
-            np.repeat(self._start[:size] - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
-        ]
+        items = self._items[np.repeat(starts - (ends - lengths), lengths) + np.arange(int(lengths.sum()))]
         self._rows = np.repeat(np.arange(size, dtype=np.int32), lengths)[_order(items)]
         self._first = np.concatenate(([0], np.cumsum(np.bincount(items))))
-        self._changed = np.zeros(size, np.bool_)
 
 
 def _order(items: Grams) -> NDArray[np.int64]:

@@ -83,7 +83,7 @@ class Lens:
         """Evaluate every project with the compiled form."""
         self._outcomes, self._total = grown(self._outcomes, size), grown(self._total, size)
         home, projects = _home(kernel, self._snapshot, self.home), _projects(kernel, self._snapshot)
-        shared = self._snapshot.project_segments.shared(self.home.grams, size, kernel.count)
+        shared = self._snapshot.project_segments.shared(self.home.grams, size, kernel)
         rows, preferences = self._wishes()
         kernel.see(home, projects, shared, self._outcomes, self._total[:size])
         self._total[rows] += preferences * home.weights[_PREFERENCE]

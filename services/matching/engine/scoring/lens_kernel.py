@@ -65,6 +65,21 @@ class Projects(NamedTuple):
 
 
 @kept(nogil=True)
+def sort(items: Any, starts: Any, lengths: Any, rows: Any, first: Any) -> None:
+    """Fill the rows of each item, item by item, and where they begin; ``first`` has room for two more."""
+    for row in range(len(starts)):
+        for place in range(starts[row], starts[row] + lengths[row]):
+            first[items[place] + 2] += 1
+    for item in range(1, len(first)):
+        first[item] += first[item - 1]
+    for row in range(len(starts)):
+        for place in range(starts[row], starts[row] + lengths[row]):
+            item = items[place] + 1
+            rows[first[item]] = row
+            first[item] += 1
+
+
+@kept(nogil=True)
 def count(rows: Any, begins: Any, ends: Any, shared: Any) -> None:
     """Count how often each row is in these spans of rows; a row beyond the end is nobody's."""
     shared[:] = 0
