@@ -113,6 +113,9 @@ async def in_process(run: Run, url: str, database: str, size: int) -> None:
             "engine alone": partial(
                 repeat, lambda n: recommend_home_units(engine.snapshot, features[n % PROJECTS]), count
             ),
+            "engine alone, worded": partial(
+                repeat, lambda n: worded(engine.snapshot, features[n % PROJECTS]), count
+            ),
             "own, not explained": partial(inprocess.batch, app, short, count, 200),
             "own": partial(inprocess.batch, app, whole, count, 200),
         }
@@ -133,6 +136,12 @@ def unexplained_top(snapshot: Snapshot, features: ProjectFeatures) -> list[int]:
     """Gates, scores and the ten best, and nothing said about them."""
     found, _, _ = for_project(snapshot, snapshot.compiled(features))
     return best_rows(found.total, found.outcomes.max(axis=0) == PASS, snapshot.home_table.ids, 10)
+
+
+def worded(snapshot: Snapshot, features: ProjectFeatures) -> list[str]:
+    """The ten best explained, and every sentence of them in one language."""
+    cards = recommend_home_units(snapshot, features).ranked
+    return [entry.zh for card in cards for entry in card.explanation]
 
 
 async def repeat(work: Callable[[int], object], count: int) -> Batch:

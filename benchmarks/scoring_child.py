@@ -21,13 +21,14 @@ class Scoring:
         import numpy as np
 
         from benchmarks import markets
-        from services.matching.engine.scoring.bulk import Bulk
+        from services.matching.engine.scoring.bulk import Bulk, warm
         from services.matching.engine.scoring.snapshot import Snapshot
 
         self.np, self.projects, self.homes = np, projects, homes
         self.snapshot = Snapshot(markets.homes(homes), markets.projects(projects))
         self.bulk = Bulk(self.snapshot)
         self.bulk.best(3, np.arange(64))
+        warm()
         chance, view = np.random.default_rng(7), self.snapshot.project_table.view
         row_bytes = sum(getattr(view, name).itemsize for name in view.__dataclass_fields__)
         grams = float(view.gram_count.mean())
@@ -51,11 +52,11 @@ class Scoring:
 
     def city(self, *, cold: bool) -> Any:
         """The ten best projects of one home unit, without their explanations."""
-        from services.matching.engine.scoring import evaluation, ranking
+        from services.matching.engine.scoring import lens, ranking
 
         if cold:
             self.snapshot.lenses.clear()
-        result = evaluation.for_home(self.snapshot, self.snapshot.home_unit(self.ids[0]))
+        result = lens.for_home(self.snapshot, self.snapshot.home_unit(self.ids[0]))
         allowed = result.outcomes.max(axis=0) == 0
         return ranking.best_rows(result.total, allowed, self.snapshot.project_table.ids, 10)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.matching.engine.scoring import bulk, evaluation
+from services.matching.engine.scoring import bulk, lens
 from services.matching.engine.scoring.bulk import Best, Bulk
 from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
 from services.matching.engine.scoring.ranking import recommend_home_units
@@ -63,9 +63,9 @@ def test_a_home_units_own_view_of_projects_agrees() -> None:
     snapshot = market(random.Random(3), 12, 14)
     (_, verdict, total), names = next(iter(Bulk(snapshot).blocks())), sorted(snapshot.home_table.ids)
     for column, home_unit_id in enumerate(names):
-        lens = evaluation.for_home(snapshot, snapshot.home_unit(home_unit_id))
-        assert lens.total.tolist() == total[:, column].tolist()
-        assert lens.outcomes.max(axis=0).tolist() == verdict[:, column].tolist()
+        seen = lens.for_home(snapshot, snapshot.home_unit(home_unit_id))
+        assert seen.total.tolist() == total[:, column].tolist()
+        assert seen.outcomes.max(axis=0).tolist() == verdict[:, column].tolist()
 
 
 def test_many_hosts_are_worked_out_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

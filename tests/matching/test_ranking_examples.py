@@ -87,6 +87,57 @@ def test_the_explanation_speaks_both_languages():
     assert got["distance"].sources[0] == Source("org_quzhou", "lon", date(2026, 11, 1))
 
 
+@pytest.mark.parametrize(
+    ("change", "criterion", "zh", "en"),
+    [
+        ({"space_m2": 0}, "plant_and_space", "项目不需要厂房面积。", "The project needs no space."),
+        ({"fund_amount_cny": 0}, "fund_within_caps", "项目不申请资金。", "The project asks for no funding."),
+        (
+            {"industry_codes": ()},
+            "industry_fit",
+            "项目与主导产业同属战略性新兴产业「新材料」，与中位水平持平。",
+            "Project and leading industries are in one strategic field, New materials, "
+            "level with the median city.",
+        ),
+        (
+            {"industry_codes": ("3910",), "strategic_fields": ("C",)},
+            "industry_fit",
+            "项目与主导产业同属门类 C，与中位水平持平。",
+            "Project and leading industries are in one section, C, level with the median city.",
+        ),
+        ({"preferred_home_unit_ids": ()}, "team_preference", "团队未填报意愿。", "the team stated no wish."),
+        (
+            {"preferred_home_unit_ids": ("org_xian",)},
+            "team_preference",
+            "不在团队意愿之列。",
+            "Not among the team's wishes.",
+        ),
+        (
+            {"enclave_home_unit_id": "org_quzhou"},
+            "own_enclave",
+            "项目在该地自己的飞地内。",
+            "The project sits in this home unit's enclave.",
+        ),
+        (
+            {"host_cluster_ids": frozenset({"greater_bay_area"})},
+            "city_cluster",
+            "与飞入地不在同一城市群（跨区域），半数以上飞出地亦然。",
+            "In another city cluster than the host, as are at least half of the home units.",
+        ),
+        (
+            {"title": "", "summary": "高端装备"},
+            "text_similarity",
+            "项目简介与飞出地产业描述的相似度为 100.0%，与中位水平持平。",
+            "Similarity of the two descriptions is 100.0%, level with the median city.",
+        ),
+    ],
+)
+def test_each_statement_has_its_sentence(change, criterion, zh, en):
+    entry = entries(QUZHOU, replace(BATTERY, **change))[criterion]
+    assert entry.zh.split("：", 1)[1] == zh
+    assert entry.en.split(": ", 1)[1] == en
+
+
 def test_an_unknown_plant_is_a_question_to_the_home_unit():
     silent = replace(QUZHOU, accepted_plant_classes=None)
     result = recommend_home_units(Snapshot([silent]), BATTERY)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.matching.engine.reciprocal import reciprocal
-from services.matching.engine.scoring import evaluation
+from services.matching.engine.scoring import lens
 from services.matching.engine.scoring.criteria import TEAM_WEIGHTS
 from services.matching.engine.scoring.features import ProjectFeatures
 from services.matching.engine.scoring.ranking import recommend_home_units, recommend_projects
@@ -41,7 +41,7 @@ def test_the_weights_of_a_team_are_those_published_and_a_whole():
 
 
 def scores_of_home(snapshot: Snapshot, home) -> TwoSided:
-    result = evaluation.for_home(snapshot, home, both_sides=True)
+    result = lens.for_home(snapshot, home, both_sides=True)
     return quantised(result.outcomes, result.team, result.total)
 
 

@@ -44,6 +44,10 @@ class Wording:
         """Return a text in the languages asked for."""
         return {"zh": zh if self.zh else None, "en": en if self.en else None}
 
+    def sentences(self, entry: CriterionExplanation) -> Document:
+        """Return what a criterion says; only the languages asked for are written."""
+        return {"zh": entry.zh if self.zh else None, "en": entry.en if self.en else None}
+
     def named(self, candidate_id: str, name: str) -> Document:
         """Return who a candidate is."""
         return {self.id_name: candidate_id, self.title_name: name}
@@ -169,7 +173,7 @@ def _withheld(criterion: str, wording: Wording) -> Document:
 def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, sees_medians: bool) -> Document:
     private = entry.criterion in PRIVATE_CRITERIA
     hidden = outsider and private
-    text = _withheld(entry.criterion, wording) if hidden else wording.texts(entry.zh, entry.en)
+    text = _withheld(entry.criterion, wording) if hidden else wording.sentences(entry)
     return {
         "criterion": entry.criterion,
         "label": _label(entry.criterion, wording),

@@ -17,6 +17,7 @@ from services.matching.engine.scoring import evaluation
 from services.matching.engine.scoring.compilation import Place
 from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
 from services.matching.engine.scoring.gates import FAIL, PASS
+from services.matching.engine.scoring.lens import compile_lens
 from services.matching.engine.scoring.snapshot import Snapshot
 
 BLOCK = 16_384
@@ -141,7 +142,9 @@ def warm() -> None:
     """Have the compiled code ready, which takes seconds where none is on disk: a matter for a thread."""
     home = HomeUnitFeatures(id="home", name="home", lon=120.0, lat=30.0)
     project = ProjectFeatures(id="project", title="project", stage="reserve")
-    Bulk(Snapshot([home], [project])).best(1)
+    snapshot = Snapshot([home], [project])
+    Bulk(snapshot).best(1)
+    compile_lens(snapshot)
 
 
 def _kernel() -> Any:

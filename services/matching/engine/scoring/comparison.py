@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.scoring.evaluation import Evaluation, Lens, for_home
+from services.matching.engine.scoring.evaluation import Evaluation
 from services.matching.engine.scoring.features import HomeUnitFeatures
 from services.matching.engine.scoring.gates import FAIL, GATES, OUTCOMES, PASS, UNKNOWN
+from services.matching.engine.scoring.lens import Lens, for_home
 from services.matching.engine.scoring.ranking import best_rows
 from services.matching.engine.scoring.snapshot import Snapshot
 

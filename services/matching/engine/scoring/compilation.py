@@ -198,7 +198,7 @@ def compile_project(
 def sources_of(features: HomeUnitFeatures | ProjectFeatures, names: tuple[tuple[str, ...], ...]) -> Sources:
     """Per criterion the sources of its facts; a fact without its own is of the record itself."""
     own, record_id, as_of = features.sources, features.id, features.as_of
-    return tuple(tuple(own.get(n) or Source(record_id, n, as_of) for n in group) for group in names)
+    return tuple([tuple([own.get(n) or Source(record_id, n, as_of) for n in group]) for group in names])
 
 
 def place_of(lon: float | None, lat: float | None) -> Place:

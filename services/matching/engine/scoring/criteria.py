@@ -5,7 +5,7 @@ A criterion whose facts are not known scores 0: withholding a fact can never rai
 answering the open question can never lower it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,10 +97,8 @@ def _scaled(value: Any) -> Any:
 
 def space_headroom(sure_m2: Column, need_m2: Column) -> Any:
     """0 where the space just fits, 1 from three times the need on; 1 for no need."""
-    headroom = _scaled(
-        (np.subtract(sure_m2, need_m2, dtype=np.float64)) * 5e5 / np.abs(need_m2 + (need_m2 == 0))
-    )
-    return np.maximum(headroom, np.multiply(need_m2 == -1, FULL, dtype=np.int32))
+    headroom = _scaled(np.subtract(sure_m2, need_m2, dtype=np.float64) * 5e5 / abs(need_m2 + (need_m2 == 0)))
+    return np.maximum(headroom, (need_m2 == -1) * np.int32(FULL))
 
 
 def fund_headroom(sure_cny: Column, amount_cny: Column) -> Any:
@@ -115,17 +113,32 @@ def nearness(distance_m: Column) -> Any:
     return near * (distance_m >= 0)
 
 
+class Formula(NamedTuple):
+    """``of``: the only columns of a project it looks at; None if it looks at figures that many differ in."""
+
+    column: Callable[[HomeColumns, ProjectColumns, PairColumns], Column]
+    of: tuple[str, ...] | None = None
+
+
+FORMULAS = (
+    Formula(lambda home, project, pair: np.maximum(pair.industry, 0)),
+    Formula(lambda home, project, pair: np.maximum(pair.text, 0)),
+    Formula(lambda home, project, pair: space_headroom(home.space_sure_m2, project.space_at_most_m2)),
+    Formula(lambda home, project, pair: fund_headroom(home.fund_sure_cny, project.fund_at_most_cny)),
+    Formula(lambda home, project, pair: nearness(pair.distance_m), ("host",)),
+    Formula(
+        lambda home, project, pair: ((home.clusters & project.clusters) != 0) * np.int32(FULL), ("clusters",)
+    ),
+    Formula(lambda home, project, pair: np.maximum(home.track_record, 0), ()),
+    Formula(lambda home, project, pair: pair.preference),
+    Formula(lambda home, project, pair: np.maximum(home.talent, 0), ()),
+    Formula(
+        lambda home, project, pair: (project.enclave_code == home.code) * np.int32(FULL), ("enclave_code",)
+    ),
+)
+"""In the order of ``CRITERIA``."""
+
+
 def scores(home: HomeColumns, project: ProjectColumns, pair: PairColumns) -> tuple[Column, ...]:
     """One integer column per criterion, in the order of CRITERIA."""
-    return (
-        np.maximum(pair.industry, 0),
-        np.maximum(pair.text, 0),
-        space_headroom(home.space_sure_m2, project.space_at_most_m2),
-        fund_headroom(home.fund_sure_cny, project.fund_at_most_cny),
-        nearness(pair.distance_m),
-        np.multiply((home.clusters & project.clusters) != 0, FULL, dtype=np.int32),
-        np.maximum(home.track_record, 0),
-        pair.preference,
-        np.maximum(home.talent, 0),
-        np.multiply(project.enclave_code == home.code, FULL, dtype=np.int32),
-    )
+    return tuple(formula.column(home, project, pair) for formula in FORMULAS)

@@ -1,6 +1,7 @@
 """How many bigrams a text shares with each of many texts, for few long rows and for many short ones."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,17 +68,89 @@ class Segments:
         self._start, self._used, self._live = starts, kept.size, kept.size
         self._items = grown(kept, 1024)
 
-    def shared(self, grams: Grams, size: int) -> NDArray[np.int32]:
-        """How many of these bigrams each row has."""
-        items = self._items[: self._used]
+    def shared_of(self, rows: NDArray[np.integer], grams: Grams) -> NDArray[np.int32]:
+        """How many of these bigrams each of these rows has."""
+        lengths = self._length[rows]
+        ends = np.cumsum(lengths)
+        take = np.repeat(self._start[rows] - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
+        items = self._items[take]
         member = np.zeros(max(int(items.max(initial=0)), int(grams.max(initial=0))) + 1, np.int32)
         member[grams] = 1
-        running = np.zeros(self._used + 1, np.int32)
+        running = np.zeros(len(items) + 1, np.int32)
         np.cumsum(member[items], out=running[1:])
-        start = self._start[:size]
-        totals: NDArray[np.int32] = running[start + self._length[:size]] - running[start]
+        totals: NDArray[np.int32] = running[ends] - running[ends - lengths]
         return totals
 
     def parts(self, size: int) -> tuple[Grams, NDArray[np.int64], NDArray[np.int64]]:
         """Return the one array, and of each of the first rows where its segment begins and how long it is."""
         return self._items[: self._used], self._start[:size], self._length[:size]
+
+
+class Indexed(Segments):
+    """Segments that also know the rows of each bigram, as they were when last sorted.
+
+    Rows that changed since are looked at one by one; when they are an eighth of all, all are sorted anew.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = np.zeros(16, np.bool_)
+        self._rows: Rows = _NO_ROWS
+        self._first = np.zeros(1, np.int64)
+        self._counts = np.zeros(0, np.int16)
+
+    def put(self, row: int, grams: Grams) -> None:
+        super().put(row, grams)
+        self._touch(row)
+
+    def drop(self, row: int, last: int) -> None:
+        super().drop(row, last)
+        self._touch(row)
+
+    def _touch(self, row: int) -> None:
+        self._changed = grown(self._changed, row + 1)
+        self._changed[row] = True
+
+    def shared(self, grams: Grams, size: int, kernel: Any = None) -> NDArray[np.integer]:
+        """How many of these bigrams each of the first rows has: valid until the next such call.
+
+        ``kernel``: compiled code to sort and to count with, for fewer than 2¹⁵ bigrams.
+        """
+        changed = np.flatnonzero(self._changed[:size])
+        if 8 * len(changed) > size:
+            self._sort(size, kernel)
+            changed = changed[:0]
+        known = grams[grams < len(self._first) - 1]
+        begins, ends = self._first[known], self._first[known + 1]
+        if kernel:
+            self._counts = grown(self._counts, size)
+            counts: NDArray[np.integer] = self._counts[:size]
+            kernel.count(self._rows, begins, ends, counts)
+        else:
+            spans = zip(begins.tolist(), ends.tolist(), strict=True)
+            found = [_NO_ROWS, *(self._rows[begin:end] for begin, end in spans)]
+            counts = np.bincount(np.concatenate(found), minlength=size)[:size]
+        if len(changed):
+            counts[changed] = self.shared_of(changed, grams)
+        return counts
+
+    def _sort(self, size: int, kernel: Any) -> None:
+        starts, lengths = self._start[:size], self._length[:size]
+        self._changed = np.zeros(size, np.bool_)
+        if kernel:
+            items = self._items[: self._used]
+            self._rows = np.empty(int(lengths.sum()), np.int32)
+            self._first = np.zeros(int(items.max(initial=-1)) + 3, np.int64)
+            kernel.sort(items, starts, lengths, self._rows, self._first)
+            return
+        ends = np.cumsum(lengths)
+        items = self._items[np.repeat(starts - (ends - lengths), lengths) + np.arange(int(lengths.sum()))]
+        self._rows = np.repeat(np.arange(size, dtype=np.int32), lengths)[_order(items)]
+        self._first = np.concatenate(([0], np.cumsum(np.bincount(items))))
+
+
+def _order(items: Grams) -> NDArray[np.int64]:
+    """The order that sorts numbers from 0 on, by their halves: sorting 16 bits takes linear time."""
+    order = np.argsort(items.astype(np.uint16), kind="stable")
+    upper = (items >> 16).astype(np.uint16)
+    return order[np.argsort(upper[order], kind="stable")] if upper.any() else order

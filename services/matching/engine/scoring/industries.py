@@ -9,6 +9,8 @@ from functools import lru_cache
 
 SAME_CLASS, SAME_GROUP, SAME_DIVISION, SAME_SECTION = 1_000_000, 850_000, 600_000, 250_000
 SAME_STRATEGIC_FIELD = 600_000
+LEVELS = tuple(sorted({0, SAME_SECTION, SAME_DIVISION, SAME_STRATEGIC_FIELD, SAME_GROUP, SAME_CLASS}))
+"""Every similarity there is, the least first."""
 
 _LAST_DIVISION = {
     "A": 5,
@@ -89,7 +91,15 @@ def supported(keys: Iterable[str], policy_nodes: frozenset[str]) -> bool:
     return any(step in policy_nodes for key in keys for step in path(key))
 
 
-def best_node(keys: Iterable[str], home_nodes: frozenset[str]) -> str | None:
-    """The node that decides ``fit``; the smallest spelling among equals."""
-    shared = [step for key in keys for step in path(key) if step in home_nodes]
-    return min(shared, key=lambda step: (-node_score(step), step), default=None)
+@lru_cache(maxsize=8192)
+def steps(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The nodes these industries lie under, the most telling first; the smallest spelling among equals."""
+    return tuple(sorted(ancestors(keys), key=lambda step: (-node_score(step), step)))
+
+
+def first_of(steps: Iterable[str], home_nodes: frozenset[str]) -> str | None:
+    """The node that decides ``fit``, of the ``steps`` of a project's industries."""
+    for step in steps:
+        if step in home_nodes:
+            return step
+    return None

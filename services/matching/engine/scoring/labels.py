@@ -132,5 +132,4 @@ COMPARISONS = {
 """Where lower is better, or where there is no more or less."""
 
 UNKNOWN = Label("数据未知，暂计零分", "not known, counted as zero for now")
-UNSTATED = {"team_preference": Label("团队未填报意愿", "the team stated no wish")}
-"""What is nobody's to find out: it was not stated."""
+UNSTATED_WISH = Label("团队未填报意愿", "the team stated no wish")

@@ -6,7 +6,7 @@ Not thread-safe; one event loop owns one snapshot.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,11 @@ from services.matching.engine.scoring.compilation import (
 from services.matching.engine.scoring.criteria import CRITERIA
 from services.matching.engine.scoring.features import HomeUnitFeatures, ProjectFeatures
 from services.matching.engine.scoring.geography import distances_m, unit_vector
-from services.matching.engine.scoring.grams import Postings, Segments
+from services.matching.engine.scoring.grams import Indexed, Postings, Segments
 from services.matching.engine.scoring.patterns import Patterns
 
 if TYPE_CHECKING:
-    from services.matching.engine.scoring.evaluation import Lens
+    from services.matching.engine.scoring.lens import Lens
 
 _CACHE_LIMIT = 4096
 _LOG_LIMIT = 65_536
@@ -46,14 +46,17 @@ class Snapshot:
         self.home_table, self.project_table = Table(HomeColumns), Table(ProjectColumns)
         self.home_rows: list[CompiledHome] = []
         self.project_rows: list[CompiledProject] = []
-        self.home_postings, self.project_segments = Postings(), Segments()
+        self.home_postings, self.project_segments = Postings(), Indexed()
         self.project_wishes = Segments()
         self._weights = np.zeros((len(CRITERIA), 16), np.int32)
         self._vectors = np.zeros((3, 16))
         self._industry: dict[str, NDArray[np.int32]] = {}
         self._policy: dict[str, NDArray[np.bool_]] = {}
         self._distance: dict[Place, NDArray[np.int32]] = {}
-        self.preferring: dict[str, set[str]] = {}
+        self.given: dict[tuple[int, Any], NDArray[np.signedinteger[Any]]] = {}
+        """Columns over the home units by number of formula and the facts of a project that decide them."""
+        self.preferring: dict[str, dict[int, int]] = {}
+        """Per home unit the rows of the projects whose teams wish for it, and at which place, from 0 on."""
         self.home_revision = 0
         self.project_log: list[int] = []
         self.project_epoch = 0
@@ -81,6 +84,7 @@ class Snapshot:
         self._weights[:, row] = home.weights
         self._vectors[:, row] = np.nan if home.place is None else unit_vector(*home.place)
         self._patch_columns(row, home)
+        self.given.clear()
         self.home_revision += 1
 
     def remove_home_unit(self, home_unit_id: str) -> None:
@@ -93,6 +97,7 @@ class Snapshot:
         self.home_rows.pop()
         self._weights[:, row], self._vectors[:, row] = self._weights[:, last], self._vectors[:, last]
         self._forget_columns()
+        self.given.clear()
         self.home_revision += 1
 
     def home_unit(self, home_unit_id: str) -> CompiledHome:
@@ -121,10 +126,9 @@ class Snapshot:
         if row == len(self.project_rows):
             self.project_rows.append(project)
         else:
-            self._forget_preferences(self.project_rows[row].features)
+            self._forget_preferences(row)
             self.project_rows[row] = project
-        for home_unit_id in features.preferred_home_unit_ids:
-            self.preferring.setdefault(home_unit_id, set()).add(features.id)
+        self._note_preferences(row)
         self.project_segments.put(row, project.grams)
         wishes = map(self._organisations, features.preferred_home_unit_ids)
         self.project_wishes.put(row, np.fromiter(wishes, np.int32))
@@ -132,8 +136,11 @@ class Snapshot:
 
     def remove_project(self, project_id: str) -> None:
         row, last = self.project_table.drop(project_id)
-        self._forget_preferences(self.project_rows[row].features)
-        self.project_rows[row] = self.project_rows[last]
+        self._forget_preferences(row)
+        if row != last:
+            self._forget_preferences(last)
+            self.project_rows[row] = self.project_rows[last]
+            self._note_preferences(row)
         self.project_rows.pop()
         self.project_segments.drop(row, last)
         self.project_wishes.drop(row, last)
@@ -162,9 +169,13 @@ class Snapshot:
             self.patterns.host,
         )
 
-    def _forget_preferences(self, features: ProjectFeatures) -> None:
-        for home_unit_id in features.preferred_home_unit_ids:
-            self.preferring[home_unit_id].discard(features.id)
+    def _note_preferences(self, row: int) -> None:
+        for place, home_unit_id in enumerate(self.project_rows[row].features.preferred_home_unit_ids):
+            self.preferring.setdefault(home_unit_id, {}).setdefault(row, place)
+
+    def _forget_preferences(self, row: int) -> None:
+        for home_unit_id in self.project_rows[row].features.preferred_home_unit_ids:
+            self.preferring[home_unit_id].pop(row, None)
 
     # -- columns over all home units that depend on one fact of a project
 
@@ -173,14 +184,14 @@ class Snapshot:
         column = self._industry.get(key)
         if column is None:
             values = (industries.fit((key,), home.nodes) if home.nodes else -1 for home in self.home_rows)
-            column = _bounded(self._industry)[key] = np.fromiter(values, np.int32, len(self.home_rows))
+            column = bounded(self._industry)[key] = np.fromiter(values, np.int32, len(self.home_rows))
         return column
 
     def policy_column(self, key: str) -> NDArray[np.bool_]:
         column = self._policy.get(key)
         if column is None:
             values = (industries.supported((key,), home.policy_nodes) for home in self.home_rows)
-            column = _bounded(self._policy)[key] = np.fromiter(values, np.bool_, len(self.home_rows))
+            column = bounded(self._policy)[key] = np.fromiter(values, np.bool_, len(self.home_rows))
         return column
 
     def distance_column(self, place: Place) -> NDArray[np.int32]:
@@ -188,7 +199,7 @@ class Snapshot:
         if column is None:
             vectors = self._vectors[:, : len(self.home_rows)]
             origin = None if place is None else unit_vector(*place)
-            column = _bounded(self._distance)[place] = distances_m(vectors, origin)
+            column = bounded(self._distance)[place] = distances_m(vectors, origin)
         return column
 
     def _forget_columns(self) -> None:
@@ -206,7 +217,8 @@ class Snapshot:
             distance[row] = distances_m(self._vectors[:, row : row + 1], origin)[0]
 
 
-def _bounded(cache: dict[K, V]) -> dict[K, V]:
+def bounded(cache: dict[K, V]) -> dict[K, V]:
+    """The cache with room for one more."""
     if len(cache) >= _CACHE_LIMIT:
         cache.clear()
     return cache

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from services.matching.engine.scoring import evaluation
+from services.matching.engine.scoring import lens
 from services.matching.engine.scoring.bulk import Bulk
 from services.matching.engine.scoring.columns import grown
 from services.matching.engine.scoring.gates import PASS
@@ -39,7 +39,7 @@ class Standings:
         """Return the scored projects in whose top a home unit is no longer rightly, or is missing."""
         snapshot = self.snapshot
         home, names = snapshot.home_unit(home_unit_id), snapshot.project_table.ids
-        result = evaluation.for_home(snapshot, home)
+        result = lens.for_home(snapshot, home)
         slots = np.fromiter((self._slots.get(name, -1) for name in names), np.int64, len(names))
         rows = np.flatnonzero(slots >= 0)
         slots = slots[rows]

@@ -6,6 +6,7 @@ it what a place in the home unit was worth in the last published round.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +60,7 @@ def team_points(scores: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def pair_scores(scores: Sequence[int], home_unit_points: int, price: int | None) -> PairScores:
     """Both sides of one pair from its scores per criterion and the home unit's points."""
-    u = sum([weight * score for weight, score in zip(_TEAM, scores, strict=True)]) // QUANTUM
-    v = home_unit_points // QUANTUM
+    u, v = sum(map(mul, _TEAM, scores)) // QUANTUM, home_unit_points // QUANTUM
     both = reciprocal(u, v)
     return PairScores(u, v, both, price, None if price is None else both - price)
 
