@@ -11,8 +11,6 @@ from typing import Any
 
 from benchmarks.child import configuration, serve
 
-CRITERIA = 10
-
 
 class Scoring:
     """A market, and beside it the same number of bytes as plain matrices."""
@@ -29,6 +27,8 @@ class Scoring:
         self.bulk = Bulk(self.snapshot)
         self.bulk.best(3, np.arange(64))
         warm()
+        found = self.bulk.best(20, np.arange(300))
+        assert self.naive(300) == [found.top(row) for row in range(300)]
         chance, view = np.random.default_rng(7), self.snapshot.project_table.view
         row_bytes = sum(getattr(view, name).itemsize for name in view.__dataclass_fields__)
         grams = float(view.gram_count.mean())
@@ -60,14 +60,11 @@ class Scoring:
         allowed = result.outcomes.max(axis=0) == 0
         return ranking.best_rows(result.total, allowed, self.snapshot.project_table.ids, 10)
 
-    def naive(self) -> Any:
-        """A cube of all criteria, weighted, and sorted; the criteria themselves are given."""
-        np = self.np
-        cube = np.empty((self.projects, self.homes, CRITERIA), np.float32)
-        for number in range(CRITERIA):
-            cube[:, :, number] = self.left @ self.right if number == 0 else self.left[:, number : number + 1]
-        total = np.einsum("phc,hc->ph", cube, np.ones((self.homes, CRITERIA), np.float32))
-        return np.argsort(-total, axis=1)[:, :20]
+    def naive(self, rows: int | None = None) -> list[list[str]]:
+        """The same best home units by a cube of all criteria of all pairs."""
+        from benchmarks.naive_cube import best
+
+        return best(self.snapshot, 20, self.projects if rows is None else rows)
 
 
 async def main() -> None:
