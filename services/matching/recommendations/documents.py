@@ -55,7 +55,7 @@ class Wording:
 
 def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians: bool) -> Document:
     """Return one recommended candidate."""
-    explained = wording.explained
+    explained, names = wording.explained, _labels(wording)
     return {
         "rank": item.rank,
         **wording.named(item.candidate_id, item.candidate_name),
@@ -64,7 +64,7 @@ def ranked_item(item: Ranked, wording: Wording, *, outsider: bool, sees_medians:
         "redacted": outsider,
         "two_sided": _two_sided(item, outsider),
         "gates": _all_passed(wording, item.unlimited) if explained else [],
-        "criteria": [_criterion(entry, wording, outsider, sees_medians) for entry in item.explanation]
+        "criteria": [_criterion(entry, names, wording, outsider, sees_medians) for entry in item.explanation]
         if explained
         else [],
     }
@@ -147,8 +147,8 @@ def gate_document(gate: str, outcome: int, wording: Wording, unlimited: bool = F
 
 
 @cache
-def _label(criterion: str, wording: Wording) -> Document:
-    return wording.texts(*labels.CRITERIA[criterion])
+def _labels(wording: Wording) -> dict[str, Document]:
+    return {criterion: wording.texts(*label) for criterion, label in labels.CRITERIA.items()}
 
 
 def _source(source: Source) -> Document:
@@ -170,13 +170,19 @@ def _withheld(criterion: str, wording: Wording) -> Document:
     return wording.texts(f"{label.zh}：{_REDACTED.zh}。", f"{label.en}: {_REDACTED.en}.")
 
 
-def _criterion(entry: CriterionExplanation, wording: Wording, outsider: bool, sees_medians: bool) -> Document:
+def _criterion(
+    entry: CriterionExplanation,
+    names: dict[str, Document],
+    wording: Wording,
+    outsider: bool,
+    sees_medians: bool,
+) -> Document:
     private = entry.criterion in PRIVATE_CRITERIA
     hidden = outsider and private
     text = _withheld(entry.criterion, wording) if hidden else wording.sentences(entry)
     return {
         "criterion": entry.criterion,
-        "label": _label(entry.criterion, wording),
+        "label": names[entry.criterion],
         "known": entry.known and not hidden,
         "redacted": hidden,
         "value": None if hidden else entry.value,

@@ -62,13 +62,15 @@ class Explanation(NamedTuple):
         """One entry per criterion."""
         return tuple(
             [
-                CriterionExplanation(
-                    criterion,
-                    *fact,
-                    self.scores[place],
-                    self.weights[place],
-                    self.points[place],
-                    self.home_sources[place] + self.project_sources[place],
+                CriterionExplanation._make(
+                    (
+                        criterion,
+                        *fact,
+                        self.scores[place],
+                        self.weights[place],
+                        self.points[place],
+                        self.home_sources[place] + self.project_sources[place],
+                    )
                 )
                 for place, (criterion, fact) in enumerate(zip(CRITERIA, self.facts, strict=True))
             ]

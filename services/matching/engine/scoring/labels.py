@@ -1,5 +1,6 @@
 """Chinese and English words of the explanation. Chinese terms are those of the trade."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -88,6 +89,7 @@ NO_SHARED_INDUSTRY = Label(
 )
 
 
+@lru_cache(maxsize=4096)
 def shared_industry(node: str) -> Label:
     """Say which node of the industry tree, or which strategic field, both sides are in."""
     if node.isascii() and (node.isdigit() or len(node) == 1):
