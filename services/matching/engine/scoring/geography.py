@@ -63,4 +63,4 @@ def distances_m(vectors: NDArray[np.float64], origin: tuple[float, float, float]
     argument = np.where(far, np.sqrt((1.0 - half_chord) * 0.5), half_chord)
     arc = _polynomial(_ARCSINE, argument)
     metres = np.where(far, pi / 2 - 2 * arc, arc) * (2 * EARTH_RADIUS_M)
-    return np.where(np.isnan(metres), UNKNOWN, np.rint(np.nan_to_num(metres))).astype(np.int32)
+    return np.where(np.isnan(metres), UNKNOWN, np.rint(metres)).astype(np.int32)

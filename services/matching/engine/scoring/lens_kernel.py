@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine.compiled import kept
 
-_SMALL_MAX = 2**31 - 1
+_SMALL_MAX, _LARGE_MAX = 2**31 - 1, 2**62
 _FULL = 1_000_000
 _TEXT = 2_500_000.0
 _AT_ONCE = 4_096
@@ -166,9 +166,11 @@ def _policy(refusal: Any, refusals: Any, supported: Any, amounts: Any, outcome: 
 
 
 @njit
-def _exceeds(at_most: Any, at_least: Any, sure: Any, possible: Any, outcome: Any) -> None:
+def _exceeds(at_most: Any, unknown: Any, sure: Any, possible: Any, outcome: Any) -> None:
+    """A need that is known is the same in the best case; one that is not may be none at all."""
     for i in range(len(outcome)):
-        outcome[i] = np.int8(at_most[i] > sure) + np.int8(at_least[i] > possible)
+        need = at_most[i]
+        outcome[i] = np.int8(need > sure) + np.int8((need > possible) & (need != unknown))
 
 
 @njit
@@ -227,9 +229,7 @@ def see(h: Any, p: Any, shared: Any, outcomes: Any, total: Any) -> None:
             gates[1],
         )
         _policy(np.int8(h.policy_refusal), p.policy_refusal[begin:end], supported[:size], amounts, gates[2])
-        _exceeds(amounts, p.fund_at_least[begin:end], h.fund_sure, h.fund_at_most, gates[3])
-        _exceeds(
-            needs, p.space_at_least[begin:end], np.int32(h.space_sure), np.int32(h.space_at_most), gates[4]
-        )
+        _exceeds(amounts, np.int64(_LARGE_MAX), h.fund_sure, h.fund_at_most, gates[3])
+        _exceeds(needs, np.int32(_SMALL_MAX), np.int32(h.space_sure), np.int32(h.space_at_most), gates[4])
         _locked(np.int32(h.code), p.lock[begin:end], gates[5])
         _far(metres[:size], p.max_distance[begin:end], gates[6])
