@@ -1,10 +1,13 @@
 """The directory: built from the feed alone, the same however it was built, and honest about its age."""
 
+import gc
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from services.matching.directory.models import projects
+from services.matching.recommendations import live
 from tests.matching.conftest import MatchingUnderTest, matching_beside
 from tests.matching.registry_double import (
     CHENGDU,
@@ -51,6 +54,20 @@ async def answers(matching: MatchingUnderTest, ids: list[str]) -> list[dict[str,
         answer = await matching.as_admin().get(f"/v1/home-units/{home_unit_id}/recommendations")
         found.append(answer.json())
     return [{name: value for name, value in document.items() if name not in AGE} for document in found]
+
+
+async def test_many_records_are_left_out_of_searches_for_cycles(
+    matching: MatchingUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MANY", 10)
+    ids = tell_everything(matching.registry)
+    await matching.follow()
+    try:
+        frozen = gc.get_freeze_count()
+        await matching.recommend(ids[0])
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
 
 
 async def test_late_word_of_an_enclave_moves_its_projects(matching: MatchingUnderTest) -> None:

@@ -5,6 +5,7 @@ second. Nothing here writes.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ MAX_AGE_S = 1.0
 
 _BREATH = 500
 """Records between two moments in which the event loop may do something else."""
+
+MANY = 10_000
+"""Projects read at once that are worth a search for what is no longer used."""
 
 _log = get_logger(__name__)
 
@@ -183,6 +187,8 @@ class LiveEngine:
             self._put_project(project)
             if count % _BREATH == 0:
                 await asyncio.sleep(0)
+        if len(projects) >= MANY:
+            _spare_collections()
 
     def _put_home_unit(self, home_unit_id: str) -> None:
         home, profile = self._homes[home_unit_id], self._profiles.get(home_unit_id)
@@ -209,6 +215,16 @@ class LiveEngine:
         features = project_features(project)
         self.snapshot.upsert_project(features)
         self._features[project.id] = features
+
+
+def _spare_collections() -> None:
+    """Leave what was read out of the searches for cycles: among many records each stops every request.
+
+    A snapshot that was given up is in a cycle with what it remembers, so it is looked for before.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _guarded(record_id: str, put: Callable[[], None]) -> bool:
