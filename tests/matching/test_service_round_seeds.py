@@ -88,3 +88,20 @@ async def test_under_another_secret_a_run_says_why_it_failed_and_nothing_is_lost
         assert (await world.act(round_id, action, 409))["code"] == "seed_unreadable"
     with_secret(world, before)
     assert (await world.act(round_id, "publish"))["runs"][0]["seed"] == SEED
+
+
+async def test_a_run_that_failed_under_a_lost_secret_does_not_keep_its_round_from_ending(
+    world: RoundWorld,
+) -> None:
+    round_id = (await world.draft())["id"]
+    await world.act(round_id, "freeze")
+    await world.act(round_id, "run")
+    with_secret(world, b"another secret")
+    await world.work()
+    await world.act(round_id, "rerun")
+    await world.work()
+    await world.act(round_id, "offer")
+    for offer in await world.offers(round_id):
+        await world.agree(offer)
+    published = await world.act(round_id, "publish")
+    assert [(run["state"], run["seed"]) for run in published["runs"]] == [("failed", None), ("done", SEED)]

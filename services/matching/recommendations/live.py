@@ -33,7 +33,7 @@ _BREATH = 500
 """Records between two moments in which the event loop may do something else."""
 
 MANY = 10_000
-"""Projects read at once that are worth a search for what is no longer used."""
+"""Projects read that are worth a search for what is no longer used."""
 
 _log = get_logger(__name__)
 
@@ -64,6 +64,8 @@ class LiveEngine:
         self._forget(State(0, 0))
 
     def _forget(self, state: State) -> None:
+        gc.unfreeze()
+        self._unspared = 0
         self.state = State(0, state.generation)
         self.snapshot = Snapshot()
         self._homes: dict[str, HomeUnit] = {}
@@ -187,7 +189,9 @@ class LiveEngine:
             self._put_project(project)
             if count % _BREATH == 0:
                 await asyncio.sleep(0)
-        if len(projects) >= MANY:
+        self._unspared += len(projects)
+        if self._unspared >= MANY:
+            self._unspared = 0
             _spare_collections()
 
     def _put_home_unit(self, home_unit_id: str) -> None:

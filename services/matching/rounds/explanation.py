@@ -35,8 +35,8 @@ _TEXTS = {
         "No home unit passes every gate for this project; its recommendations say which and what to ask.",
     ),
     "left_out": (
-        "该项目通过门槛的飞出地均因所列原因不能与其配对。",
-        "Every home unit whose gates the project passes is left out for the reason named.",
+        "所列飞出地的门槛均已通过，但因所列原因不能配对；此外没有可与其配对的飞出地。",
+        "It passes the gates of those named, which are left out for that reason; no other could take it.",
     ),
     "quota": (
         "名额已满，名额给了该飞出地更优先的项目。",

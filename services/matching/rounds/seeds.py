@@ -25,6 +25,6 @@ class Seeds:
             return self._sealer.open(run["id"], bytes(run["sealed_seed"])).hex()
         except Unsealable:
             raise SeedUnreadable(
-                "FEIDI_MATCHING_SECRET is not the one it was sealed under: set that one again, or run anew.",
-                "FEIDI_MATCHING_SECRET 与封存时不同：请恢复原值，或重新运行。",
+                "It was sealed under another FEIDI_MATCHING_SECRET: set that again, or freeze a new round.",
+                "FEIDI_MATCHING_SECRET 与封存时不同：请恢复原值，或另行冻结新的一轮。",
             ) from None

@@ -12,7 +12,7 @@ from services.matching.engine.markets.errors import InvalidConfiguration
 from services.matching.engine.markets.lottery import commitment
 from services.matching.rounds import repository
 from services.matching.rounds.documents import configuration_from
-from services.matching.rounds.errors import ConfigurationRefused, RoundChanged
+from services.matching.rounds.errors import ConfigurationRefused, RoundChanged, SeedUnreadable
 from services.matching.rounds.preparing import Prepared
 from services.matching.rounds.reading import round_read
 from services.matching.rounds.schemas import (
@@ -221,7 +221,8 @@ async def publish_round(tx: WriteSession, actor: Principal, seeds: Seeds, round_
         tx.after_commit(tx.database.signal(LANDINGS).notify)
     runs = await repository.runs_of(tx, [round_id])
     for run in runs:
-        await repository.change_run(tx, run["id"], {"seed": seeds.of(run), "sealed_seed": None})
+        if (seed := _revealed(seeds, run)) is not None:
+            await repository.change_run(tx, run["id"], {"seed": seed, "sealed_seed": None})
     prices = runs[-1]["prices"]
     if prices is not None:
         rows = [
@@ -232,6 +233,16 @@ async def publish_round(tx: WriteSession, actor: Principal, seeds: Seeds, round_
         await repository.put_shadow_prices(tx, rows)
     changes = {"state": RoundStateName.PUBLISHED.value, "published_at": now}
     return await _change(tx, actor, row, changes, ROUND_PUBLISHED)
+
+
+def _revealed(seeds: Seeds, run: Row) -> str | None:
+    """The seed of a run; None where it cannot be read and nothing came of the run."""
+    try:
+        return seeds.of(run)
+    except SeedUnreadable:
+        if run["state"] == "failed":
+            return None
+        raise
 
 
 # -- for the rooms above

@@ -23,7 +23,8 @@ def downgrade() -> None:
     with op.batch_alter_table("round_documents", schema=None) as batch_op:
         batch_op.drop_column("left_out")
 
-    # A sealed seed cannot be opened here; only its round, which was not published, is lost.
+    # A sealed seed cannot be opened here: its round is lost. A published one keeps its seed in this table, but
+    # the document of its certificate, which is told without a seed from 0009 on, stays without.
     op.execute(sa.text("UPDATE round_runs SET seed = '' WHERE seed IS NULL"))
     with op.batch_alter_table("round_runs", schema=None) as batch_op:
         batch_op.alter_column("seed", existing_type=sa.String(length=64), nullable=False)
