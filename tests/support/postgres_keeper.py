@@ -109,15 +109,19 @@ def keep(directory: Path, binaries: Path, settings: list[str]) -> int:
         process = subprocess.Popen(
             server, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent(), **common
         )
-    threading.Thread(target=report_end, args=(process, directory), daemon=True).start()
+    watcher = threading.Thread(target=report_end, args=(process, directory), daemon=True)
+    watcher.start()
     sys.stdin.buffer.read()
     # Its quicker way to end, SIGQUIT, leaves shared memory behind.
     process.send_signal(signal.SIGINT)
     try:
-        return process.wait(timeout=STOP_SECONDS)
+        code = process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGQUIT)
-        return process.wait()
+        code = process.wait()
+    # What it writes while the directory is being removed would stay, and the directory with it.
+    watcher.join()
+    return code
 
 
 def main(arguments: list[str]) -> int:
