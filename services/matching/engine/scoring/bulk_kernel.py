@@ -3,6 +3,9 @@
 Every value equals that of ``evaluation.for_project``. Two divisions are replaced by a multiplication with a
 reciprocal: over whole numbers below 2⁵³ and divisors up to 10⁹ a half added to the numerator is more than the
 rounding can move, so the integer below is the same. Where that does not hold the division is done.
+
+The gates are asked of all home units, the points are worked out only for those that pass them all. Loops over
+all home units run over lines of 64, which leaves no rest to go through one by one.
 """
 
 from typing import Any, NamedTuple
@@ -15,296 +18,348 @@ from services.matching.engine.compiled import kept
 
 _SMALL_MAX = 2**31 - 1
 _FULL = 1_000_000
-_PASS = np.int8(0)
 _TEXT = 2_500_000.0
 _ROOTS = 128
-_AT_ONCE = 64
+LINE = 64
 
 
 class Homes(NamedTuple):
-    """Home units in the order of their ids; matrices have one column per home unit."""
+    """Home units in the order of their ids, and as many that nobody may have as fill the last 64.
 
+    What is worked out for all of them at once stands in lines of 64, what is looked up for few in rows.
+    """
+
+    accepted_stages: NDArray[np.uint16]
+    accepted_plants: NDArray[np.uint16]
+    space_rank: NDArray[np.uint16]
+    """How many of ``space_steps`` the sure space reaches."""
+    fund_rank: NDArray[np.uint16]
     code: NDArray[np.int32]
-    open_gates: NDArray[np.int8]
-    """Per stage and plant class (0: not known), 8 rows per stage: the worse outcome of the two gates."""
-    policy_refusal: NDArray[np.int8]
-    space_numerator: NDArray[np.float64]
-    space_sure: NDArray[np.int32]
-    space_at_most: NDArray[np.int32]
-    fund_sure: NDArray[np.float64]
-    fund_numerator: NDArray[np.float64]
-    fund_reciprocal: NDArray[np.float64]
-    fund_at_most: NDArray[np.float64]
-    fund_large: NDArray[np.int32]
-    """Those whose sure amount is too large for a reciprocal."""
-    clusters: NDArray[np.int64]
-    grams: NDArray[np.float64]
-    constant: NDArray[np.int32]
-    weights: NDArray[np.int32]
-    fits: NDArray[np.int32]
-    """Per industry, weighted."""
-    supports: NDArray[np.int8]
+    marks: NDArray[np.uint8]
+    """Per industry; the highest bit is for the support."""
+    dense: NDArray[np.uint8]
     distances: NDArray[np.int32]
     """Per host, in metres; −1: not known."""
+    host_points: NDArray[np.int32]
+    """Per host a row with what depends on it at most: for nearness, track record and talent."""
+    space_steps: NDArray[np.int64]
+    """The sure spaces that occur, smallest first."""
+    fund_steps: NDArray[np.int64]
     column_of_code: NDArray[np.int32]
     gram_dense: NDArray[np.int32]
     """Per bigram the row of ``dense`` that tells who has it, or −1."""
     gram_start: NDArray[np.int32]
-    gram_items: NDArray[np.int32]
-    dense: NDArray[np.int16]
+    gram_items: NDArray[np.uint32]
+    fits: NDArray[np.float64]
+    """By marks."""
+    figures: NDArray[np.float64]
+    """Per home unit: sure space × 5·10⁵, sure amount × 10⁶, 1 / sure amount (0: too large for a reciprocal),
+    the points for the same cluster, and the weights of industry, text, space and fund."""
+    sure: NDArray[np.float64]
+    few: NDArray[np.int32]
+    """Per home unit: the weight of the team's wish and the points for its own enclave."""
+    clusters: NDArray[np.int64]
+    grams: NDArray[np.float64]
 
 
 class Projects(NamedTuple):
-    """Projects as the snapshot holds them, and their bigrams, wishes and industries as segments."""
+    """The projects of a block."""
 
     stage_bit: NDArray[np.int32]
     plant_bit: NDArray[np.int32]
     space_at_most: NDArray[np.int32]
-    space_at_least: NDArray[np.int32]
     fund_at_most: NDArray[np.int64]
-    fund_at_least: NDArray[np.int64]
-    policy_refusal: NDArray[np.int8]
     max_distance: NDArray[np.int32]
     clusters: NDArray[np.int64]
     lock: NDArray[np.int32]
     enclave: NDArray[np.int32]
     pattern: NDArray[np.int32]
     host: NDArray[np.int32]
-    gram_items: NDArray[np.int32]
     gram_start: NDArray[np.int64]
     gram_length: NDArray[np.int64]
-    wish_items: NDArray[np.int32]
     wish_start: NDArray[np.int64]
     wish_length: NDArray[np.int64]
-    pattern_items: NDArray[np.int32]
+
+
+class Segments(NamedTuple):
+    """What projects have several of."""
+
+    grams: NDArray[np.int32]
+    wishes: NDArray[np.int32]
+    industries: NDArray[np.int32]
+    """Pattern by pattern."""
     pattern_start: NDArray[np.int64]
 
 
 class Rooms(NamedTuple):
-    """Working memory of one thread."""
+    """Working memory of one thread; what is named twice is one memory, by lines of 64 and by column."""
 
-    fit: NDArray[np.int32]
-    supported: NDArray[np.int8]
+    mark_lines: NDArray[np.uint8]
+    marks: NDArray[np.uint8]
+    passed_lines: NDArray[np.uint8]
+    passed: NDArray[np.uint8]
+    columns: NDArray[np.uint32]
+    extra: NDArray[np.int32]
+    shared_lines: NDArray[np.int16]
     shared: NDArray[np.int16]
-    fund: NDArray[np.int32]
-    wish: NDArray[np.int32]
+    total_lines: NDArray[np.int32]
+    total: NDArray[np.int32]
+    near_lines: NDArray[np.int32]
+    near: NDArray[np.int32]
+    near_columns: NDArray[np.uint32]
+    sorted_totals: NDArray[np.int32]
+    sorted_columns: NDArray[np.uint32]
     roots: NDArray[np.float64]
     rooted: NDArray[np.int8]
 
 
+def lines(size: int) -> int:
+    """Return how many lines of 64 hold this many."""
+    return -(-size // LINE)
+
+
 def rooms(size: int) -> Rooms:
     """Return working memory for this many home units."""
+    count = lines(size)
+
+    def both(kind: Any, more: int = 0) -> tuple[Any, Any]:
+        memory = np.zeros((count + more, LINE), kind)
+        return memory, memory.reshape(-1)
+
+    width = (count + 1) * LINE
     return Rooms(
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int8),
-        np.zeros(size, np.int16),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int32),
-        np.zeros((_ROOTS, size)),
+        *both(np.uint8),
+        *both(np.uint8),
+        np.zeros(width, np.uint32),
+        np.zeros(width, np.int32),
+        *both(np.int16),
+        *both(np.int32, 1),
+        *both(np.int32, 1),
+        np.zeros(width, np.uint32),
+        np.zeros(width, np.int32),
+        np.zeros(width, np.uint32),
+        np.zeros((_ROOTS, width)),
         np.zeros(_ROOTS, np.int8),
     )
 
 
 @njit(inline="always")
-def _industries(h: Any, p: Any, pattern: int, w: Any) -> None:
-    """The weighted fit and the support of a set of industries."""
-    w.fit[:] = 0
-    w.supported[:] = 0
-    for place in range(p.pattern_start[pattern], p.pattern_start[pattern + 1]):
-        key = p.pattern_items[place]
-        for c in range(len(w.fit)):
-            w.fit[c] = max(w.fit[c], h.fits[key, c])
-        for c in range(len(w.fit)):
-            w.supported[c] |= h.supports[key, c]
+def _industries(h: Any, s: Any, pattern: int, marks: Any) -> None:
+    """The marks of a set of industries: those of each together."""
+    begin, last = s.pattern_start[pattern], s.pattern_start[pattern + 1] - 1
+    one, other = s.industries[begin], s.industries[last]
+    for a in range(len(marks)):
+        for b in range(LINE):
+            marks[a, b] = h.marks[one, a, b] | h.marks[other, a, b]
+    for key in s.industries[begin + 1 : max(last, begin + 1)]:
+        for a in range(len(marks)):
+            for b in range(LINE):
+                marks[a, b] |= h.marks[key, a, b]
 
 
 @njit(inline="always")
-def _texts(h: Any, p: Any, row: int, w: Any, total: Any) -> None:
-    """Add the weighted similarity of texts."""
-    begin, count = p.gram_start[row], p.gram_length[row]
-    w.shared[:] = 0
-    found = False
-    for place in range(begin, begin + count):
-        gram = p.gram_items[place]
-        if gram >= len(h.gram_dense):
-            continue
-        line = h.gram_dense[gram]
+def _rank(steps: Any, amount: int) -> Any:
+    """How many steps must be reached so that the last of them is no less than an amount."""
+    low, count = 0, len(steps)
+    while count > 0:
+        half = (count + 1) >> 1
+        low += half if steps[low + half - 1] < amount else 0
+        count -= half
+    return np.uint16(low + 1)
+
+
+@njit(inline="always")
+def _permitted(h: Any, p: Any, row: int, w: Any) -> Any:
+    """Write the columns of those home units whose every gate passes; return how many they are."""
+    passed, host, lock, furthest = w.passed_lines, p.host[row], p.lock[row], p.max_distance[row]
+    stage, plant = np.uint16(p.stage_bit[row]), np.uint16(p.plant_bit[row])
+    space, fund = _rank(h.space_steps, p.space_at_most[row]), _rank(h.fund_steps, p.fund_at_most[row])
+    for a in range(len(passed)):
+        for b in range(LINE):
+            passed[a, b] = (
+                np.uint8(h.accepted_stages[a, b] & stage != 0)
+                & np.uint8(h.accepted_plants[a, b] & plant != 0)
+                & np.uint8(space <= h.space_rank[a, b])
+                & np.uint8(fund <= h.fund_rank[a, b])
+            )
+    if p.fund_at_most[row] != -1:
+        for a in range(len(passed)):
+            for b in range(LINE):
+                passed[a, b] &= w.mark_lines[a, b] >> 7
+    if furthest < _SMALL_MAX:
+        for a in range(len(passed)):
+            for b in range(LINE):
+                passed[a, b] &= np.uint8(np.uint32(h.distances[host, a, b]) <= np.uint32(furthest))
+    if lock != -1:
+        for a in range(len(passed)):
+            for b in range(LINE):
+                passed[a, b] &= np.uint8(h.code[a, b] == lock)
+    found = np.uint64(0)
+    for c in range(len(h.clusters)):
+        w.columns[found] = c
+        found += np.uint64(w.passed[c])
+    return np.int64(found)
+
+
+@njit(inline="always")
+def _shared(h: Any, p: Any, s: Any, row: int, w: Any) -> None:
+    """Count the bigrams shared with each home unit, four of the bigrams that many have at a time."""
+    w.shared_lines[:] = 0
+    nobody = np.uint32(len(h.dense) - 1)
+    one, two, three, four = nobody, nobody, nobody, nobody
+    begin, counted = p.gram_start[row], 0
+    for gram in s.grams[begin : begin + p.gram_length[row]]:
+        line = h.gram_dense[gram] if gram < len(h.gram_dense) else -2
+        if line == -1:
+            for column in h.gram_items[h.gram_start[gram] : h.gram_start[gram + 1]]:
+                w.shared[column] += np.int16(1)
         if line >= 0:
-            found = True
-            for c in range(len(total)):
-                w.shared[c] += h.dense[line, c]
-        else:
-            for at in range(h.gram_start[gram], h.gram_start[gram + 1]):
-                found = True
-                w.shared[h.gram_items[at]] += 1
-    if not found:
-        return
-    line = min(count, _ROOTS - 1)
+            one, two, three, four = np.uint32(line), one, two, three
+            counted += 1
+            if counted == 4:
+                _add(h.dense, one, two, three, four, w.shared_lines)
+                one, two, three, four, counted = nobody, nobody, nobody, nobody, 0
+    if counted:
+        _add(h.dense, one, two, three, four, w.shared_lines)
+
+
+@njit(inline="always")
+def _add(dense: Any, one: Any, two: Any, three: Any, four: Any, shared: Any) -> None:
+    for a in range(len(shared)):
+        for b in range(LINE):
+            shared[a, b] += dense[one, a, b] + dense[two, a, b] + dense[three, a, b] + dense[four, a, b]
+
+
+@njit(inline="always")
+def _roots(h: Any, count: int, w: Any) -> Any:
+    """The row of ``roots`` for a text of so many bigrams."""
+    line = np.uint32(min(count, _ROOTS - 1))
     if count >= _ROOTS or not w.rooted[line]:
-        for c in range(len(total)):
-            w.roots[line, c] = np.sqrt(h.grams[c] * float(count))
+        for c in range(len(h.grams)):
+            w.roots[line, c] = np.sqrt(h.grams[c] * float(max(count, 1)))
         w.rooted[line] = count < _ROOTS
-    for c in range(len(total)):
-        value = np.int32(min(float(w.shared[c]) * _TEXT / w.roots[line, c], 1e6))
-        total[c] += h.weights[1, c] * value
+    return line
 
 
 @njit(inline="always")
-def _fund(h: Any, amount: int, w: Any) -> None:
-    """The share of the cap that a request leaves."""
-    if amount == -1:
-        w.fund[:] = _FULL
-        return
-    asked = float(amount)
-    less = 0.5 - asked * 1e6
-    for c in range(len(w.fund)):
-        value = (h.fund_numerator[c] + less) * h.fund_reciprocal[c]
-        w.fund[c] = np.int32(min(max(value, 0.0), 1e6))
-    for c in h.fund_large:
-        value = (h.fund_sure[c] - asked) * 1e6 / max(h.fund_sure[c], 1.0)
-        w.fund[c] = np.int32(min(max(value, 0.0), 1e6))
-
-
-@njit(inline="always")
-def _few(h: Any, p: Any, row: int, w: Any, total: Any) -> None:
-    """What concerns few home units: the team's wishes and the enclave's own."""
-    begin, count = p.wish_start[row], p.wish_length[row]
-    for back in range(count):
-        place = count - 1 - back
-        column = h.column_of_code[p.wish_items[begin + place]]
+def _few(h: Any, p: Any, s: Any, row: int, extra: Any) -> None:
+    """The points that few home units have: for the team's wishes, the first place last, and for its own."""
+    begin = p.wish_start[row]
+    for back in range(p.wish_length[row]):
+        place = p.wish_length[row] - 1 - back
+        column = h.column_of_code[s.wishes[begin + place]]
         if column >= 0:
-            w.wish[column] = _FULL - 100_000 * min(place, 5)
-    for place in range(count):
-        column = h.column_of_code[p.wish_items[begin + place]]
-        if column >= 0:
-            total[column] += h.weights[7, column] * w.wish[column]
-            w.wish[column] = 0
+            extra[column] = h.few[column, 0] * (_FULL - 100_000 * min(place, 5))
     if p.enclave[row] >= 0:
         column = h.column_of_code[p.enclave[row]]
         if column >= 0:
-            total[column] += h.weights[9, column] * _FULL
+            extra[column] += h.few[column, 1]
 
 
 @njit(inline="always")
-def _row(h: Any, p: Any, row: int, w: Any, total: Any, verdict: Any) -> None:
-    size = len(total)
-    stage, plant = 0, 0
-    while p.stage_bit[row] >> (stage + 1):
-        stage += 1
-    if p.plant_bit[row]:
-        plant = 1
-        while p.plant_bit[row] >> plant:
-            plant += 1
-    gates = stage * 8 + plant
-    need, need_least = p.space_at_most[row], p.space_at_least[row]
+def _forget_few(h: Any, p: Any, s: Any, row: int, extra: Any) -> None:
+    begin = p.wish_start[row]
+    for place in range(begin, begin + p.wish_length[row]):
+        extra[h.column_of_code[s.wishes[place]]] = 0
+    if p.enclave[row] >= 0:
+        extra[h.column_of_code[p.enclave[row]]] = 0
+
+
+@njit(inline="always")
+def _totals(h: Any, p: Any, row: int, w: Any, columns: Any) -> None:
+    """Fill the totals of some columns, every gate of which passes: none asks for more than there is."""
+    need, host, clusters = p.space_at_most[row], np.uint32(p.host[row]), p.clusters[row]
+    amount = p.fund_at_most[row]
     less, share = 0.5 - float(need) * 5e5, 1.0 / float(max(need, 1))
-    asked, asked_least = float(p.fund_at_most[row]), float(p.fund_at_least[row])
-    refusal: Any = np.int8(0 if p.fund_at_most[row] == -1 else p.policy_refusal[row])
-    host, furthest, clusters = p.host[row], p.max_distance[row], p.clusters[row]
-    unknown_distance = np.int8(1 if furthest < _SMALL_MAX else 0)
-    _fund(h, p.fund_at_most[row], w)
-    for c in range(size):
-        metres = h.distances[host, c]
-        near = max((2_000_000 - metres) >> 1, 0) if metres >= 0 else 0
-        roomy = np.int32(min(max((h.space_numerator[c] + less) * share, 0.0), 1e6))
-        if need == -1:
-            roomy = np.int32(_FULL)
-        same = _FULL if h.clusters[c] & clusters else 0
-        total[c] = np.int32(
-            h.constant[c]
-            + w.fit[c]
-            + h.weights[2, c] * roomy
-            + h.weights[3, c] * w.fund[c]
-            + h.weights[4, c] * near
-            + h.weights[5, c] * same
+    asked, fewer = float(amount), 0.5 - float(amount) * 1e6
+    less = np.inf if need == -1 else less
+    asked, fewer = (-np.inf, np.inf) if amount == -1 else (asked, fewer)
+    line = _roots(h, p.gram_length[row], w)
+    for i in range(len(columns)):
+        c = columns[i]
+        left = (h.figures[c, 1] + fewer) * h.figures[c, 2]
+        if h.figures[c, 2] == 0.0:
+            left = (h.sure[c] - asked) * 1e6 / h.sure[c]
+        total = (
+            h.figures[c, 4] * h.fits[w.marks[c]]
+            + h.figures[c, 5] * np.floor(min(float(w.shared[c]) * _TEXT / w.roots[line, c], 1e6))
+            + h.figures[c, 6] * np.floor(min((h.figures[c, 0] + less) * share, 1e6))
+            + h.figures[c, 7] * np.floor(min(left, 1e6))
+            + h.figures[c, 3] * np.float64(h.clusters[c] & clusters != 0)
         )
-    for c in range(size):
-        policy: Any = _PASS if w.supported[c] else min(h.policy_refusal[c], refusal)
-        verdict[c] = max(h.open_gates[gates, c], policy)
-    for c in range(size):
-        space = np.int8(need > h.space_sure[c])
-        space += space & np.int8(need_least > h.space_at_most[c])
-        metres = h.distances[host, c]
-        far = np.int8(metres > furthest) << 1 | np.int8(metres < 0) & unknown_distance
-        verdict[c] = max(verdict[c], max(np.int8(space), np.int8(far)))
-    for c in range(size):
-        fund = np.int8(asked > h.fund_sure[c])
-        fund += fund & np.int8(asked_least > h.fund_at_most[c])
-        verdict[c] = max(verdict[c], np.int8(fund))
-    if p.lock[row] != -1:
-        for c in range(size):
-            if h.code[c] != p.lock[row]:
-                verdict[c] = 2
-    if p.gram_length[row]:
-        _texts(h, p, row, w, total)
-    _few(h, p, row, w, total)
-
-
-@kept(nogil=True, error_model="numpy", counted=False)
-def matrix(h: Any, p: Any, rows: Any, w: Any, total: Any, verdict: Any) -> None:
-    """Fill one row of totals and verdicts for each project."""
-    last = -1
-    for i in range(len(rows)):
-        if p.pattern[rows[i]] != last:
-            last = p.pattern[rows[i]]
-            _industries(h, p, last, w)
-        _row(h, p, rows[i], w, total[i], verdict[i])
+        w.total[i] = np.int32(total) + h.host_points[host, c] + w.extra[c]
 
 
 @njit(inline="always")
-def _at_least(values: Any, bound: int) -> Any:
-    count = np.int32(0)
-    for c in range(len(values)):
-        count += np.int32(1 if values[c] >= bound else 0)
-    return count
+def _at_least(values: Any, count: int, bound: Any) -> Any:
+    found = np.int32(0)
+    for a in range(count):
+        for b in range(LINE):
+            found += np.int32(values[a, b] >= bound)
+    return found
+
+
+@njit(inline="always")
+def _bound(values: Any, count: int, limit: int, enough: int) -> Any:
+    """A value that at least so many reach, and not many more unless they are equal."""
+    low, high = np.int32(0), np.int32(0)
+    for a in range(count):
+        for b in range(LINE):
+            high = max(high, values[a, b])
+    while low < high:
+        middle = low + (high - low + np.int32(1) >> np.int32(1))
+        found = _at_least(values, count, middle)
+        if found < limit:
+            high = middle - np.int32(1)
+        else:
+            low = middle
+            if found <= enough:
+                break
+    return low
+
+
+@njit(inline="always")
+def _best(size: int, limit: Any, w: Any, chosen: Any, scores: Any) -> None:
+    """The columns of the largest of so many totals; equal ones in the order of their columns."""
+    count: Any = (size + LINE - 1) // LINE
+    enough = limit + limit // 2 + 4
+    for i in range(size, count * LINE):
+        w.total[i] = -1
+    low = np.int32(0)
+    if size > enough:
+        low = _bound(w.total_lines, count, limit, enough)
+    end, spare = np.uint64(0), limit
+    for i in range(size):
+        value = w.total[i]
+        w.near[end], w.near_columns[end] = value, w.columns[i]
+        end += np.uint64((value > low) | (value == low) & (spare > 0))
+        spare -= value == low
+    few: Any = np.int64(end)
+    count = (few + LINE - 1) // LINE
+    for i in range(few, count * LINE):
+        w.near[i] = -1
+    w.sorted_totals[: few + 1] = -1
+    for i in range(few):
+        value, place = w.near[i], np.uint32(0)
+        for a in range(count):
+            for b in range(LINE):
+                place += np.uint32(w.near_lines[a, b] > value)
+        while w.sorted_totals[place] == value:
+            place += np.uint32(1)
+        w.sorted_totals[place], w.sorted_columns[place] = value, w.near_columns[i]
+    for i in range(min(few, limit)):
+        chosen[i], scores[i] = w.sorted_columns[i], w.sorted_totals[i]
 
 
 @kept(nogil=True, error_model="numpy", counted=False)
-def _best(values: Any, limit: int, chosen: Any, scores: Any, near: Any) -> None:
-    """The columns of the largest values from 0 on; equal ones in the order of their columns."""
-    low, high = 0, -1
-    for c in range(len(values)):
-        high = max(high, values[c])
-    if _at_least(values, 0) > limit:
-        while low < high:
-            middle = low + (high - low + 1) // 2
-            count = _at_least(values, middle)
-            if count < limit:
-                high = middle - 1
-            else:
-                low = middle
-                if count <= limit + limit // 2 + 4:
-                    break
-    count = 0
-    for c in range(len(values)):
-        near[count] = c
-        count += values[c] >= low
-    found = 0
-    for i in range(count):
-        c, value = near[i], values[near[i]]
-        if found == limit and value <= scores[limit - 1]:
-            continue
-        place = min(found, limit - 1)
-        while place > 0 and scores[place - 1] < value:
-            scores[place], chosen[place] = scores[place - 1], chosen[place - 1]
-            place -= 1
-        scores[place], chosen[place] = value, c
-        found = min(found + 1, limit)
-
-
-@kept(nogil=True, error_model="numpy")
-def best(h: Any, p: Any, rows: Any, order: Any, w: Any, chosen: Any, scores: Any) -> None:
-    """Fill for each project the best permitted columns and their totals, −1 where there are no more.
-
-    ``order`` is the order in which the rows are worked at: those of one set of industries together.
-    """
-    total = np.zeros((_AT_ONCE, len(h.code)), np.int32)
-    verdict = np.zeros((_AT_ONCE, len(h.code)), np.int8)
-    near = np.zeros(len(h.code) + 1, np.int32)
-    for begin in range(0, len(order), _AT_ONCE):
-        some = order[begin : begin + _AT_ONCE]
-        matrix(h, p, rows[some], w, total, verdict)
-        for i in range(len(some)):
-            for c in range(len(h.code)):
-                total[i, c] = total[i, c] if verdict[i, c] == 0 else -1
-            _best(total[i], chosen.shape[1], chosen[some[i]], scores[some[i]], near)
+def best(h: Any, p: Any, s: Any, w: Any, chosen: Any, scores: Any) -> None:
+    """Fill for each project the best permitted columns and their totals, −1 where there are no more."""
+    for row in range(len(chosen)):
+        _industries(h, s, p.pattern[row], w.mark_lines)
+        found = _permitted(h, p, row, w)
+        if found:
+            _shared(h, p, s, row, w)
+            _few(h, p, s, row, w.extra)
+            _totals(h, p, row, w, w.columns[:found])
+            _forget_few(h, p, s, row, w.extra)
+            _best(found, chosen.shape[1], w, chosen[row], scores[row])
