@@ -56,7 +56,7 @@ class Bulk:
         self._snapshot = snapshot
         ids = snapshot.home_table.ids
         self._order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
-        self.home_unit_ids = tuple(sorted(ids))
+        self.home_unit_ids = tuple(ids[row] for row in self._order.tolist())
         longest = int(snapshot.project_table.view.gram_count.max(initial=0))
         fits = longest < _LONGEST and 0 < len(ids) < _MOST
         self._kernel: Any = _kernel() if compiled and fits else None
@@ -167,7 +167,7 @@ def _homes(kernel: Any, snapshot: Snapshot, order: Rows) -> Any:
             (space * 5e5, sure * 1e6, reciprocal, weights[5] * criteria.FULL, weights[:4].T)
         ),
         sure=sure.astype(np.float64),
-        few=np.column_stack((weights[7], weights[9] * criteria.FULL)),
+        wish_and_own=np.column_stack((weights[7], weights[9] * criteria.FULL)),
         clusters=view.clusters[order],
         grams=np.maximum(view.gram_count[order], 1).astype(np.float64),
     )

@@ -4,8 +4,8 @@ Every value equals that of ``evaluation.for_project``. Two divisions are replace
 reciprocal: over whole numbers below 2⁵³ and divisors up to 10⁹ a half added to the numerator is more than the
 rounding can move, so the integer below is the same. Where that does not hold the division is done.
 
-The gates are asked of all home units, the points are worked out only for those that pass them all. Loops over
-all home units run over lines of 64, which leaves no rest to go through one by one.
+The gates are asked of all home units, the points are worked out only for those that pass them all. What is
+asked of all runs over lines of 64, which leaves no rest to go through one by one (ADR 27).
 """
 
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ _FULL = 1_000_000
 _TEXT = 2_500_000.0
 _ROOTS = 128
 LINE = 64
+SPACE, SURE, RECIPROCAL, SAME, INDUSTRY, TEXT, ROOM, FUND = range(8)
+"""The columns of ``Homes.figures``."""
 
 
 class Homes(NamedTuple):
@@ -56,7 +58,7 @@ class Homes(NamedTuple):
     """Per home unit: sure space × 5·10⁵, sure amount × 10⁶, 1 / sure amount (0: too large for a reciprocal),
     the points for the same cluster, and the weights of industry, text, space and fund."""
     sure: NDArray[np.float64]
-    few: NDArray[np.int32]
+    wish_and_own: NDArray[np.int32]
     """Per home unit: the weight of the team's wish and the points for its own enclave."""
     clusters: NDArray[np.int64]
     grams: NDArray[np.float64]
@@ -159,7 +161,7 @@ def _industries(h: Any, s: Any, pattern: int, marks: Any) -> None:
 
 @njit(inline="always")
 def _rank(steps: Any, amount: int) -> Any:
-    """How many steps must be reached so that the last of them is no less than an amount."""
+    """The rank from which on a sure amount suffices: one more than the steps that are less."""
     low, count = 0, len(steps)
     while count > 0:
         half = (count + 1) >> 1
@@ -249,15 +251,16 @@ def _few(h: Any, p: Any, s: Any, row: int, extra: Any) -> None:
         place = p.wish_length[row] - 1 - back
         column = h.column_of_code[s.wishes[begin + place]]
         if column >= 0:
-            extra[column] = h.few[column, 0] * (_FULL - 100_000 * min(place, 5))
+            extra[column] = h.wish_and_own[column, 0] * (_FULL - 100_000 * min(place, 5))
     if p.enclave[row] >= 0:
         column = h.column_of_code[p.enclave[row]]
         if column >= 0:
-            extra[column] += h.few[column, 1]
+            extra[column] += h.wish_and_own[column, 1]
 
 
 @njit(inline="always")
 def _forget_few(h: Any, p: Any, s: Any, row: int, extra: Any) -> None:
+    """Put back what ``_few`` wrote; who is no home unit has column −1, which nobody reads."""
     begin = p.wish_start[row]
     for place in range(begin, begin + p.wish_length[row]):
         extra[h.column_of_code[s.wishes[place]]] = 0
@@ -277,15 +280,15 @@ def _totals(h: Any, p: Any, row: int, w: Any, columns: Any) -> None:
     line = _roots(h, p.gram_length[row], w)
     for i in range(len(columns)):
         c = columns[i]
-        left = (h.figures[c, 1] + fewer) * h.figures[c, 2]
-        if h.figures[c, 2] == 0.0:
+        left = (h.figures[c, SURE] + fewer) * h.figures[c, RECIPROCAL]
+        if h.figures[c, RECIPROCAL] == 0.0:
             left = (h.sure[c] - asked) * 1e6 / h.sure[c]
         total = (
-            h.figures[c, 4] * h.fits[w.marks[c]]
-            + h.figures[c, 5] * np.floor(min(float(w.shared[c]) * _TEXT / w.roots[line, c], 1e6))
-            + h.figures[c, 6] * np.floor(min((h.figures[c, 0] + less) * share, 1e6))
-            + h.figures[c, 7] * np.floor(min(left, 1e6))
-            + h.figures[c, 3] * np.float64(h.clusters[c] & clusters != 0)
+            h.figures[c, INDUSTRY] * h.fits[w.marks[c]]
+            + h.figures[c, TEXT] * np.floor(min(float(w.shared[c]) * _TEXT / w.roots[line, c], 1e6))
+            + h.figures[c, ROOM] * np.floor(min((h.figures[c, SPACE] + less) * share, 1e6))
+            + h.figures[c, FUND] * np.floor(min(left, 1e6))
+            + h.figures[c, SAME] * np.float64(h.clusters[c] & clusters != 0)
         )
         w.total[i] = np.int32(total) + h.host_points[host, c] + w.extra[c]
 
@@ -328,6 +331,7 @@ def _best(size: int, limit: Any, w: Any, chosen: Any, scores: Any) -> None:
     low = np.int32(0)
     if size > enough:
         low = _bound(w.total_lines, count, limit, enough)
+    # Of equal ones no more than can be chosen: sorting takes the square of how many there are.
     end, spare = np.uint64(0), limit
     for i in range(size):
         value = w.total[i]
